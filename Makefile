@@ -1,0 +1,40 @@
+# appflow: Amazon AppFlow inside PostgreSQL
+#
+#   make            build the extension
+#   make install    install it into the PostgreSQL of PG_CONFIG
+#   make check      build, test on a private cluster, end with "N passed, N failed"
+#   make demo       build, start a throw-away cluster, move a real data set
+#   make bench      measure against what a user would do instead
+
+EXTENSION = appflow
+EXTVERSION = 1.0
+MODULE_big = appflow
+
+SRCS = src/appflow.c $(wildcard src/*/*.c)
+OBJS = $(SRCS:.c=.o)
+
+# the parts of the extension's SQL, in the order of their numbers
+SQL_PARTS = $(sort $(wildcard sql/[0-9]*.sql))
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
+EXTRA_CLEAN = $(DATA_built) build
+
+PG_CONFIG ?= pg_config
+PKG_CONFIG ?= pkg-config
+LIBS_USED = libcurl libcrypto json-c libzstd
+
+# -isystem: the server's headers are not ours to warn about
+PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) $(shell $(PKG_CONFIG) --cflags $(LIBS_USED))
+PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -fvisibility=hidden $(APPFLOW_CFLAGS)
+SHLIB_LINK = $(shell $(PKG_CONFIG) --libs $(LIBS_USED)) -lsnappy
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(DATA_built): $(SQL_PARTS)
+	cat $^ > $@
+
+# every object depends on every header: simple, and right
+$(OBJS): $(wildcard src/*.h src/*/*.h)
+
+src/codec/%.o: PG_CFLAGS += -O3

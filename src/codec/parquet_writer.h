@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * parquet_writer.h
+ *	  Streaming writer of Apache Parquet files (format version 2 footer,
+ *	  data page v1, readable by every reader in use).
+ *
+ * Cells must be of the canonical kind of their column's FieldType (cell.h):
+ *
+ *   FIELD_STRING, TIME, UUID   BYTE_ARRAY (STRING)
+ *   FIELD_JSON                 BYTE_ARRAY (JSON)
+ *   FIELD_BINARY               BYTE_ARRAY, decoded from base64
+ *   FIELD_BOOLEAN              BOOLEAN
+ *   FIELD_INTEGER, LONG        INT32, INT64
+ *   FIELD_FLOAT, DOUBLE        FLOAT, DOUBLE
+ *   FIELD_DECIMAL              DECIMAL(precision, scale): INT32 up to 9 digits, INT64 up
+ *                              to 18, FIXED_LEN_BYTE_ARRAY(16) up to 38; without a
+ *                              precision, or above 38: BYTE_ARRAY (STRING)
+ *   FIELD_DATE                 INT32 (DATE)
+ *   FIELD_DATETIME             INT64 (TIMESTAMP, MICROS, adjusted to UTC)
+ *   FIELD_TIMESTAMP            INT64 (TIMESTAMP, MICROS, not adjusted)
+ *
+ * All columns are optional.  Bytes appear in an output buffer that the caller
+ * empties between calls; memory is bounded by the row group.
+ *
+ * IDENTIFICATION
+ *	  src/codec/parquet_writer.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef APPFLOW_CODEC_PARQUET_WRITER_H
+#define APPFLOW_CODEC_PARQUET_WRITER_H
+
+#include "codec/buffer.h"
+#include "codec/cell.h"
+
+typedef struct ParquetWriter ParquetWriter;
+
+typedef enum ParquetCompression
+{
+	PARQUET_UNCOMPRESSED,
+	PARQUET_SNAPPY,
+	PARQUET_ZSTD
+} ParquetCompression;
+
+typedef struct ParquetColumn
+{
+	const char *name;
+	FieldType	type;
+	int			precision;		/* FIELD_DECIMAL */
+	int			scale;
+} ParquetColumn;
+
+typedef struct ParquetWriterOptions
+{
+	ParquetCompression compression;
+	size_t		row_group_bytes;	/* cut a row group when its encoded, not yet
+									 * compressed data passes this; 0 = 16 MB */
+	uint32_t	row_group_rows; /* or this many rows; 0 = 122,880 */
+	const char *created_by;		/* NULL = "appflow" */
+} ParquetWriterOptions;
+
+/* NULL: out of memory */
+extern ParquetWriter *parquet_writer_create(const ParquetColumn *columns, size_t ncolumns,
+											const ParquetWriterOptions *options);
+
+/*
+ * Append rows.  rows is a selection vector (NULL: rows 0 .. nrows - 1).
+ * False: a cell is not canonical for its column or memory is out; see
+ * parquet_writer_error(), whose line is the index into the selection and whose
+ * column is the column, both 1-based.  The file is then lost.
+ */
+extern bool parquet_writer_put(ParquetWriter *writer, const Cell *const *columns,
+							   const uint32_t *rows, uint32_t nrows);
+
+/* bytes buffered in the open row group */
+extern size_t parquet_writer_memory(const ParquetWriter *writer);
+
+/* close the open row group early (memory pressure); its bytes go to the output */
+extern bool parquet_writer_flush(ParquetWriter *writer);
+
+/* flush and write the footer; the output is then a complete file */
+extern bool parquet_writer_finish(ParquetWriter *writer);
+
+/* finished bytes not yet taken; the caller uses them and calls buffer_reset() */
+extern Buffer *parquet_writer_output(ParquetWriter *writer);
+
+extern const CodecError *parquet_writer_error(const ParquetWriter *writer);
+extern void parquet_writer_free(ParquetWriter *writer);
+
+#endif							/* APPFLOW_CODEC_PARQUET_WRITER_H */

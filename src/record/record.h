@@ -1,0 +1,190 @@
+/*-------------------------------------------------------------------------
+ *
+ * record.h
+ *	  Records on their way: schema, batch, and the two ends of a pipe.
+ *
+ * A reader fills batches, a writer takes them.  A batch is a table of cells,
+ * column by column; its cells stay valid until the reader is asked for the
+ * next one.
+ *
+ * IDENTIFICATION
+ *	  src/record/record.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef APPFLOW_RECORD_H
+#define APPFLOW_RECORD_H
+
+#include "postgres.h"
+
+#include "codec/arena.h"
+#include "codec/cell.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+
+/* ---------- schema.c ---------- */
+
+typedef struct Field
+{
+	char	   *name;			/* as the application spells it */
+	FieldType	type;
+	int			precision;		/* FIELD_DECIMAL; 0: unlimited */
+	int			scale;
+	bool		not_null;
+	bool		key;			/* part of the entity's primary key */
+	char	   *native_type;	/* the application's own name of the type */
+	char	   *label;			/* for people; NULL: none */
+} Field;
+
+typedef struct Schema
+{
+	int			nfields;
+	int			capacity;
+	Field	   *fields;
+} Schema;
+
+extern Schema *schema_create(void);
+
+/* append a field (the name is copied); returns it for more to be set */
+extern Field *schema_add(Schema *schema, const char *name, FieldType type);
+
+/* index of the field of that exact name, or -1 */
+extern int	schema_find(const Schema *schema, const char *name);
+
+/*
+ * The field type that a native or AppFlow type name stands for ("String",
+ * "picklist", "BigDecimal", "timestamp with time zone", ...; letter case does
+ * not matter).  False, and FIELD_STRING, when the name is not known.
+ */
+extern bool field_type_from_name(const char *name, FieldType *type);
+
+/* AppFlow's name of a field type, e.g. "DateTime" */
+extern const char *field_type_name(FieldType type);
+
+/* the PostgreSQL type for a field, e.g. "timestamp with time zone", "numeric(10,2)" */
+extern char *field_sql_type(const Field *field);
+
+/* ---------- batch.c ---------- */
+
+#define BATCH_ROWS 1024			/* rows a batch has room for */
+
+typedef struct Batch
+{
+	MemoryContext context;
+	Arena	   *arena;			/* for text made on the way; emptied by batch_reset */
+	int			ncolumns;
+	int			capacity;
+	Cell	  **columns;		/* ncolumns arrays of BATCH_ROWS cells */
+	uint32		nrows;
+	uint64		first_record;	/* 1-based number of row 0 in the run */
+	uint64	   *lines;			/* line of each row in its object, 0: none */
+	const char *object;			/* object or page the rows come from, or NULL */
+} Batch;
+
+extern Batch *batch_create(int ncolumns);
+extern int	batch_add_column(Batch *batch); /* returns its index */
+extern void batch_reset(Batch *batch);
+
+/* arena_alloc() and arena_copy() that raise an error when memory is out */
+extern void *batch_alloc(Batch *batch, size_t size);
+extern char *batch_copy(Batch *batch, const char *data, size_t length);
+
+/* "object \"x\", line 7" or "record 7": where a row came from */
+extern char *batch_locate(const Batch *batch, uint32 row);
+
+/* ---------- the ends of a pipe ---------- */
+
+typedef struct RecordReader RecordReader;
+
+struct RecordReader
+{
+	/*
+	 * What the batches hold, column for column.  Readers of sources without a
+	 * fixed schema append fields as they meet them.
+	 */
+	Schema	   *schema;
+
+	/* Fill batch (already reset); false at the end of the data, with no rows. */
+	bool		(*next) (RecordReader *reader, Batch *batch);
+	void		(*close) (RecordReader *reader);
+
+	uint64		bytes;			/* bytes read from the source so far */
+};
+
+/*
+ * A rejected record: row is the row in the batch.  Returns normally when the
+ * run goes on, raises an error when it must not.
+ */
+typedef struct Rejections
+{
+	void		(*reject) (void *arg, const Batch *batch, uint32 row,
+						   const char *code, const char *message);
+	void	   *arg;
+} Rejections;
+
+typedef struct RecordWriter RecordWriter;
+
+/* What a writer is given: some rows of a batch, some of its columns, in order. */
+typedef struct RecordSet
+{
+	const Batch *batch;
+	const Cell *const *columns; /* one per field of the writer's schema */
+	const uint32 *rows;			/* rows of the batch to write */
+	uint32		nrows;
+} RecordSet;
+
+struct RecordWriter
+{
+	Schema	   *schema;			/* types the cells must have (canonical kinds) */
+
+	/* Write; calls rejections->reject for records the destination refuses. */
+	void		(*put) (RecordWriter *writer, const RecordSet *set, const Rejections *rejections);
+
+	/*
+	 * A field that was not in the schema when the writer was opened has been
+	 * appended to it.  NULL: the destination cannot take one.
+	 */
+	void		(*add_field) (RecordWriter *writer);
+
+	/* Make everything visible.  seal does all that can fail before it. */
+	void		(*seal) (RecordWriter *writer);
+	void		(*finish) (RecordWriter *writer);
+
+	/* Undo; must not raise errors. Also done when its memory context goes. */
+	void		(*abort) (RecordWriter *writer);
+
+	uint64		bytes;			/* bytes written to the destination so far */
+	uint64		records;		/* records accepted so far */
+};
+
+/* ---------- convert.c ---------- */
+
+/*
+ * Bring a cell into the canonical kind of type (see cell.h), checking range,
+ * precision and form.  Text made on the way lives in the batch's arena.
+ * Returns NULL if it went well, otherwise the reason in words, allocated in the
+ * current memory context; the cell is then unchanged.  Null stays null.
+ */
+extern char *cell_convert(Batch *batch, Cell *cell, const Field *field);
+
+/* convert the given rows of a column; bad rows go to the callback of rejections */
+extern char *cell_text_cstring(const Cell *cell, FieldType type);	/* palloc'd text */
+
+/* ---------- own.c ---------- */
+
+/*
+ * Have a memory context free an object of a C library when it goes.  Make the
+ * wrapper first, then the object, then set it: own = own_in_context(ctx, free_fn);
+ * own->object = thing_create().  own_release() frees now.
+ */
+typedef struct Owned
+{
+	void	   *object;
+	void		(*free_object) (void *object);
+	MemoryContextCallback callback;
+} Owned;
+
+extern Owned *own_in_context(MemoryContext context, void (*free_object) (void *object));
+extern void own_release(Owned *owned);
+
+#endif							/* APPFLOW_RECORD_H */
