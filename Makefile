@@ -31,8 +31,11 @@ SHLIB_LINK = $(shell $(PKG_CONFIG) --libs $(LIBS_USED)) -lsnappy
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
+# the server never inlines C of ours: no bitcode
+override with_llvm = no
+
 $(DATA_built): $(SQL_PARTS)
-	cat $^ > $@
+	cat $(SQL_PARTS) > $@
 
 # every object depends on every header: simple, and right
 $(OBJS): $(wildcard src/*.h src/*/*.h)
