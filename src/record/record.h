@@ -32,6 +32,9 @@ typedef struct Field
 	int			scale;
 	bool		not_null;
 	bool		key;			/* part of the entity's primary key */
+	bool		specials;		/* takes what only text can carry: NaN and infinities of
+								 * FIELD_DECIMAL, infinity of dates and times; their
+								 * cells are then CELL_STRING */
 	char	   *native_type;	/* the application's own name of the type */
 	char	   *label;			/* for people; NULL: none */
 } Field;
@@ -57,6 +60,9 @@ extern int	schema_find(const Schema *schema, const char *name);
  * not matter).  False, and FIELD_STRING, when the name is not known.
  */
 extern bool field_type_from_name(const char *name, FieldType *type);
+
+/* the same, with precision and scale: "numeric(10,2)", "BigInteger" */
+extern bool field_set_type(Field *field, const char *name);
 
 /* AppFlow's name of a field type, e.g. "DateTime" */
 extern const char *field_type_name(FieldType type);
@@ -160,15 +166,24 @@ struct RecordWriter
 /* ---------- convert.c ---------- */
 
 /*
- * Bring a cell into the canonical kind of type (see cell.h), checking range,
- * precision and form.  Text made on the way lives in the batch's arena.
+ * Bring a cell into the canonical kind of the field's type (see cell.h), checking
+ * range, precision and form.  Text made on the way lives in the batch's arena.
  * Returns NULL if it went well, otherwise the reason in words, allocated in the
  * current memory context; the cell is then unchanged.  Null stays null.
+ *
+ * source is the type of the field the cell comes from.  It matters only for a
+ * CELL_TIMESTAMP that becomes text: cell_convert() takes it for an instant and
+ * puts a Z behind it.
  */
 extern char *cell_convert(Batch *batch, Cell *cell, const Field *field);
+extern char *cell_convert_from(Batch *batch, Cell *cell, FieldType source, const Field *field);
 
-/* convert the given rows of a column; bad rows go to the callback of rejections */
-extern char *cell_text_cstring(const Cell *cell, FieldType type);	/* palloc'd text */
+/* the cell as text, palloc'd; null gives "" */
+extern char *cell_text_cstring(const Cell *cell, FieldType type);
+
+/* a canonical cell of FIELD_BINARY, and its bytes: out has room for length / 4 * 3 */
+extern Cell cell_from_bytes(Batch *batch, const void *data, size_t length);
+extern size_t cell_base64_decode(const Cell *cell, void *out);
 
 /* ---------- own.c ---------- */
 
