@@ -46,8 +46,18 @@ typedef struct ObjectInfo
 	TimestampTz last_modified;
 } ObjectInfo;
 
-/* Copies config. Makes no network call. */
+/*
+ * Open a store. Copies config; makes no network call. The store lives in the
+ * memory context of the call, and must outlive what is opened through it.
+ */
 extern ObjectStore *store_open(const ObjectStoreConfig *config);
+
+/*
+ * Raise a clear error unless config could be served: the grammar of the
+ * endpoint and, of a directory, that it exists, is writable and is no part of
+ * the database. Makes no network call.
+ */
+extern void store_validate(const ObjectStoreConfig *config);
 
 /*
  * The objects of a bucket whose key starts with prefix, in ascending byte order
@@ -74,11 +84,12 @@ extern void object_read_close(ObjectReader *reader);
  * object_write_finish(); an error, a cancel or a reset of the memory context
  * removes what was staged.  owner names the run; store_sweep() with the same
  * name removes whatever a crashed run left staged (temporary files, open
- * multipart uploads under prefix).
+ * multipart uploads under prefix).  owner is letters, digits, '-', '_' and '.'.
  *
  * object_write_seal() sends all that is buffered and closes the contents, so
  * that finish has only to make them visible; a run with several objects
- * seals all before it finishes the first.
+ * seals all before it finishes the first.  finish seals what is not sealed.
+ * After finish, abort does nothing; abort raises no errors.
  */
 extern ObjectWriter *store_write(ObjectStore *store, const char *bucket, const char *key,
 								 const char *content_type, const char *owner);
@@ -90,6 +101,7 @@ extern void object_write_abort(ObjectWriter *writer);
 extern void store_sweep(ObjectStore *store, const char *bucket, const char *prefix,
 						const char *owner);
 
+/* Delete an object; one that does not exist is no error, as in S3. */
 extern void store_delete(ObjectStore *store, const char *bucket, const char *key);
 
 /* Raises a clear error unless the bucket exists and may be listed. */
