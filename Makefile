@@ -4,7 +4,20 @@
 #   make install    install it into the PostgreSQL of PG_CONFIG
 #   make check      build, test on a private cluster, end with "N passed, N failed"
 #   make demo       build, start a throw-away cluster, move a real data set
+#   make demo-stop  remove what make demo left
 #   make bench      measure against what a user would do instead
+#
+# The last four need nothing beforehand (test/run sees to it), not even a
+# PostgreSQL: they are told apart before PGXS is asked for.
+
+PROJECT_GOALS = check demo demo-stop bench
+ifneq ($(filter $(PROJECT_GOALS),$(MAKECMDGOALS)),)
+
+.PHONY: $(PROJECT_GOALS)
+$(PROJECT_GOALS):
+	@test/run $@
+
+else
 
 EXTENSION = appflow
 EXTVERSION = 1.0
@@ -25,14 +38,16 @@ LIBS_USED = libcurl libcrypto json-c libzstd
 
 # -isystem: the server's headers are not ours to warn about
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) $(shell $(PKG_CONFIG) --cflags $(LIBS_USED))
+# PostgreSQL 15 has no PGDLLEXPORT of its own that undoes -fvisibility=hidden
+PG_CPPFLAGS += -DPGDLLEXPORT='__attribute__((visibility("default")))'
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -fvisibility=hidden $(APPFLOW_CFLAGS)
 SHLIB_LINK = $(shell $(PKG_CONFIG) --libs $(LIBS_USED)) -lsnappy
 
-PGXS := $(shell $(PG_CONFIG) --pgxs)
-include $(PGXS)
-
 # the server never inlines C of ours: no bitcode
 override with_llvm = no
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
 
 $(DATA_built): $(SQL_PARTS)
 	cat $(SQL_PARTS) > $@
@@ -41,3 +56,5 @@ $(DATA_built): $(SQL_PARTS)
 $(OBJS): $(wildcard src/*.h src/*/*.h)
 
 src/codec/%.o: PG_CFLAGS += -O3
+
+endif

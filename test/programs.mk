@@ -1,0 +1,68 @@
+# The C programs of the tests: no server, but sanitizers.
+#
+#	make -f test/programs.mk           all that can be built here
+#	make -f test/programs.mk list      their names, one a line
+#
+# test/unit/NAME_test.c   a TAP program             build/unit/NAME_test
+# test/unit/NAME_make.c   makes input for others    build/unit/NAME_make
+# test/fuzz/NAME_fuzz.c   libFuzzer target          build/fuzz/NAME_fuzz
+#
+# Each is linked with every source of the extension that does without
+# postgres.h.  SANITIZE= builds without sanitizers (for valgrind).
+
+PKG_CONFIG ?= pkg-config
+CC = gcc
+CLANG ?= clang
+SANITIZE ?= address,undefined
+BUILD ?= build
+
+PURE := $(shell grep -L '"postgres\.h"' $(wildcard src/*/*.c))
+HEADERS := $(wildcard src/*.h src/*/*.h test/unit/*.h test/fuzz/*.h)
+
+UNIT := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(wildcard test/unit/*_test.c test/unit/*_make.c))
+# without clang's libFuzzer there are no fuzz targets
+HAVE_FUZZER := $(shell echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return 0; }' | \
+	$(CLANG) -x c -fsanitize=fuzzer,address - -o /dev/null 2>/dev/null && echo yes)
+ifeq ($(HAVE_FUZZER),yes)
+FUZZ := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/*_fuzz.c))
+endif
+
+LIBS_USED = libcrypto libzstd
+# wrap-around and aliasing as in the server's own build
+FLAGS = -std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-parameter -Wdeclaration-after-statement \
+	-fno-strict-aliasing -fwrapv -fno-omit-frame-pointer \
+	-Isrc -Itest/unit $(shell $(PKG_CONFIG) --cflags $(LIBS_USED)) $(APPFLOW_CFLAGS)
+LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_USED)) -lsnappy -lz -lm
+SANITIZER = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
+FUZZER = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+all: $(UNIT) $(FUZZ)
+
+list:
+	@printf '%s\n' $(UNIT) $(FUZZ)
+
+.PHONY: all list
+.SECONDARY:
+
+$(BUILD)/unit/lib.a: $(PURE:%.c=$(BUILD)/unit/%.o)
+$(BUILD)/fuzz/lib.a: $(PURE:%.c=$(BUILD)/fuzz/%.o)
+$(BUILD)/unit/lib.a $(BUILD)/fuzz/lib.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/unit/src/%.o: src/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(SANITIZER) -c -o $@ $<
+
+$(BUILD)/fuzz/src/%.o: src/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(CLANG) $(FLAGS) $(FUZZER) -c -o $@ $<
+
+$(BUILD)/unit/%: test/unit/%.c $(BUILD)/unit/lib.a $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(SANITIZER) -o $@ $< $(BUILD)/unit/lib.a $(LIBS)
+
+$(BUILD)/fuzz/%: test/fuzz/%.c $(BUILD)/fuzz/lib.a $(HEADERS)
+	@mkdir -p $(@D)
+	$(CLANG) $(FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(BUILD)/fuzz/lib.a $(LIBS)
