@@ -18,9 +18,9 @@
 #include "store/store.h"
 #include "utils/jsonb.h"
 
-/* ---------- predicates (predicate.c) ---------- */
+/* ---------- filters (filter.c) ---------- */
 
-/* AppFlow's comparison operators, in the order of the wire enum */
+/* AppFlow's comparison operators */
 typedef enum FilterOperator
 {
 	FILTER_LESS_THAN,
@@ -33,35 +33,65 @@ typedef enum FilterOperator
 	FILTER_NOT_EQUAL_TO			/* none of the operands */
 } FilterOperator;
 
-/* one condition; a request's conditions are ANDed */
+/*
+ * One condition; a request's conditions are ANDed.  A null value satisfies none.
+ *
+ * Values compare by the type: numbers by value, text by bytes, times by
+ * instant.  Without a type, a number compares with a numeric operand by value
+ * and everything else as text.
+ */
 typedef struct Filter
 {
 	FilterOperator operator;
 	char	   *field;
-	FieldType	type;			/* how operands and values compare */
-	int			noperands;
-	char	  **operands;		/* text as the definition gives it */
+	bool		typed;
+	FieldType	type;
+	int			noperands;		/* 2 for BETWEEN: lower and upper */
+	char	  **operands;		/* text as the definition gives it; times are ISO 8601
+								 * or epoch milliseconds */
 	bool		taken;			/* set by the connector: it evaluates this one itself,
 								 * exactly; the caller evaluates the rest */
+	struct FilterOperand *prepared;
 } Filter;
+
+/*
+ * Parse the operands.  Returns NULL, or why an operand cannot be compared with
+ * values of the type.
+ */
+extern char *filter_prepare(Filter *filter);
+
+/*
+ * Does the value satisfy the condition?  A value that cannot be compared (text
+ * where numbers are compared) gives false and sets *problem.
+ */
+extern bool filter_matches(const Filter *filter, Batch *batch, const Cell *cell, char **problem);
+
+extern bool filter_operator_from_name(const char *name, FilterOperator *operator);
 
 /* ---------- requests ---------- */
 
 typedef struct ReadRequest
 {
 	const char *entity;			/* NULL for S3 */
-	List	   *fields;			/* of char *: the projection; NIL: see all_fields */
-	bool		all_fields;		/* every field the entity has, new ones included */
+	List	   *fields;			/* of char *: fields to read */
+	bool		all_fields;		/* and every other that the entity has, new ones
+								 * included */
 	List	   *exclude;		/* of char *: not these, with all_fields */
 	List	   *filters;		/* of Filter * */
 	Jsonb	   *properties;		/* the wire SourceConnectorProperties of this connector */
 
 	/*
-	 * Sources without a schema: how many records to look at for one before
-	 * reading starts; 0 = all there are.
+	 * Sources without a schema (S3) look for one among their first
+	 * sample_records records when need_types is set: types for all fields, and
+	 * with all_fields the fields themselves.  Otherwise fields read are of no
+	 * particular type (FIELD_STRING) and their cells say what they are.
 	 */
+	bool		need_types;
 	uint64		sample_records;
 } ReadRequest;
+
+#define SAMPLE_ALL PG_UINT64_MAX
+#define SAMPLE_DEFAULT 20000
 
 typedef enum WriteOperation
 {
@@ -108,7 +138,13 @@ typedef struct Connector
 	 * open from open to close (PostgreSQL tables), and so commits with it.
 	 */
 	bool		transactional;
+
+	/* wire names of the filter operators it has as a source; NULL: all */
+	const char *const *operators;
 } Connector;
+
+/* may a task of a flow with this source use the operator (wire name)? (filter.c) */
+extern bool connector_allows_operator(const Connector *connector, const char *operator);
 
 /* One use of a connector with one profile by one role. */
 struct ConnectorSession
@@ -117,8 +153,7 @@ struct ConnectorSession
 	const char *profile_name;	/* NULL: none */
 	Oid			role;			/* whose rights count */
 
-	/* object store that serves a bucket, by the administrator's registrations */
-	ObjectStore *(*store_for_bucket) (const char *bucket);
+	ObjectStore *store;			/* of the bucket that the properties name (S3), or NULL */
 };
 
 #endif							/* APPFLOW_CONNECTOR_H */

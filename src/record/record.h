@@ -32,6 +32,8 @@ typedef struct Field
 	int			scale;
 	bool		not_null;
 	bool		key;			/* part of the entity's primary key */
+	bool		hidden;			/* read because a task works on it; Map_all leaves it
+								 * out */
 	bool		specials;		/* takes what only text can carry: NaN and infinities of
 								 * FIELD_DECIMAL, infinity of dates and times; their
 								 * cells are then CELL_STRING */
@@ -151,6 +153,12 @@ struct RecordWriter
 	 * appended to it.  NULL: the destination cannot take one.
 	 */
 	void		(*add_field) (RecordWriter *writer);
+
+	/*
+	 * Whether all cells must come in the canonical kinds of the schema.  Text
+	 * formats take any kind.
+	 */
+	bool		typed;
 
 	/* Make everything visible.  seal does all that can fail before it. */
 	void		(*seal) (RecordWriter *writer);
