@@ -21,4 +21,21 @@
 #error "appflow needs PostgreSQL 15 or later"
 #endif
 
+#if PG_VERSION_NUM < 160000
+#include "fmgr.h"
+
+/* from 16 on the macro exports the function as well as its record */
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(funcname) \
+extern PGDLLEXPORT Datum funcname(PG_FUNCTION_ARGS); \
+extern PGDLLEXPORT const Pg_finfo_record *CppConcat(pg_finfo_, funcname)(void); \
+const Pg_finfo_record * \
+CppConcat(pg_finfo_, funcname)(void) \
+{ \
+	static const Pg_finfo_record my_finfo = {1}; \
+	return &my_finfo; \
+} \
+extern int no_such_variable
+#endif
+
 #endif							/* APPFLOW_COMPAT_H */

@@ -81,7 +81,9 @@ check_owner(const char *owner)
 
 	if (length == 0 || length > 200 || owner[0] == '.' ||
 		strspn(owner, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") != length)
-		elog(ERROR, "\"%s\" cannot name the owner of staged objects", owner);
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("\"%s\" cannot be the owner of staged objects", owner));
 }
 
 ObjectList *

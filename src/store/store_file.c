@@ -248,6 +248,11 @@ file_store_validate(const ObjectStoreConfig *config)
 	DIR		   *tablespaces;
 	struct dirent *entry;
 
+	if (config->region != NULL || config->access_key_id != NULL)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("object store \"%s\" is a directory, which takes neither a region nor credentials",
+					   config->name));
 	if (realpath(path, real_root) == NULL || stat(real_root, &status) != 0)
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
