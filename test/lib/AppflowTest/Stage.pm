@@ -42,6 +42,13 @@ sub new
 	return $self;
 }
 
+# The stage that another process has left in $dir, to be removed.
+sub reopen
+{
+	my ($class, $dir) = @_;
+	return bless { dir => $dir, owner_pid => $$ }, $class;
+}
+
 sub dir { return $_[0]->{dir}; }
 sub bindir { return $_[0]->{bindir}; }
 
