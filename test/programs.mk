@@ -2,10 +2,12 @@
 #
 #	make -f test/programs.mk           all that can be built here
 #	make -f test/programs.mk list      their names, one a line
+#	make -f test/programs.mk bench     the programs of make bench
 #
 # test/unit/NAME_test.c   a TAP program             build/unit/NAME_test
 # test/unit/NAME_make.c   makes input for others    build/unit/NAME_make
 # test/fuzz/NAME_fuzz.c   libFuzzer target          build/fuzz/NAME_fuzz
+# test/bench/NAME_bench.c optimized, no sanitizers  build/bench/NAME_bench
 #
 # Each is linked with every source of the extension that does without
 # postgres.h.  SANITIZE= builds without sanitizers (for valgrind).
@@ -17,7 +19,7 @@ SANITIZE ?= address,undefined
 BUILD ?= build
 
 PURE := $(shell grep -L '"postgres\.h"' $(wildcard src/*/*.c))
-HEADERS := $(wildcard src/*.h src/*/*.h test/unit/*.h test/fuzz/*.h)
+HEADERS := $(wildcard src/*.h src/*/*.h test/unit/*.h test/fuzz/*.h test/bench/*.h)
 
 UNIT := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(wildcard test/unit/*_test.c test/unit/*_make.c))
 # without clang's libFuzzer there are no fuzz targets
@@ -29,9 +31,10 @@ endif
 
 LIBS_USED = libcrypto libzstd
 # wrap-around and aliasing as in the server's own build
-FLAGS = -std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-parameter -Wdeclaration-after-statement \
+COMMON = -std=gnu11 -g -Wall -Wextra -Wno-unused-parameter -Wdeclaration-after-statement \
 	-fno-strict-aliasing -fwrapv -fno-omit-frame-pointer \
 	-Isrc -Itest/unit $(shell $(PKG_CONFIG) --cflags $(LIBS_USED)) $(APPFLOW_CFLAGS)
+FLAGS = $(COMMON) -O1
 LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_USED)) -lsnappy -lz -lm
 SANITIZER = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 FUZZER = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
@@ -41,12 +44,15 @@ all: $(UNIT) $(FUZZ)
 list:
 	@printf '%s\n' $(UNIT) $(FUZZ)
 
-.PHONY: all list
+bench: $(patsubst test/bench/%.c,$(BUILD)/bench/%,$(wildcard test/bench/*_bench.c))
+
+.PHONY: all list bench
 .SECONDARY:
 
 $(BUILD)/unit/lib.a: $(PURE:%.c=$(BUILD)/unit/%.o)
 $(BUILD)/fuzz/lib.a: $(PURE:%.c=$(BUILD)/fuzz/%.o)
-$(BUILD)/unit/lib.a $(BUILD)/fuzz/lib.a:
+$(BUILD)/bench/lib.a: $(PURE:%.c=$(BUILD)/bench/%.o)
+$(BUILD)/unit/lib.a $(BUILD)/fuzz/lib.a $(BUILD)/bench/lib.a:
 	@mkdir -p $(@D)
 	@rm -f $@
 	ar rcs $@ $^
@@ -66,3 +72,13 @@ $(BUILD)/unit/%: test/unit/%.c $(BUILD)/unit/lib.a $(HEADERS)
 $(BUILD)/fuzz/%: test/fuzz/%.c $(BUILD)/fuzz/lib.a $(HEADERS)
 	@mkdir -p $(@D)
 	$(CLANG) $(FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(BUILD)/fuzz/lib.a $(LIBS)
+
+# codec/ is built with -O3, as in the Makefile; the peers come along here only
+$(BUILD)/bench/src/%.o: src/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) -O3 -c -o $@ $<
+
+$(BUILD)/bench/%: test/bench/%.c $(BUILD)/bench/lib.a $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) -O3 $(shell $(PKG_CONFIG) --cflags json-c) -o $@ $< $(BUILD)/bench/lib.a \
+		$(LIBS) $(shell $(PKG_CONFIG) --libs json-c)
