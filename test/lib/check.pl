@@ -56,6 +56,11 @@ sub show_failure
 		print "    kept: $kept\n";
 	}
 	print "    log: $job->{log}\n";
+	# a TAP program that died says why in a log of its own
+	if (!-s $job->{log} && (my ($own) = glob "$job->{log}" =~ s/\.log$/-log\/regress_log_*/r))
+	{
+		$shown = $own;
+	}
 	if (open my $log, '<', $shown)
 	{
 		my @lines = <$log>;
