@@ -36,8 +36,8 @@ sub new
 	$self->{dir} = tempdir("$args{name}.XXXXXX", DIR => $ENV{APPFLOW_TMP} || '/tmp');
 	chmod 0755, $self->{dir};
 	$self->{owner_pid} = $$;
-	mkdir "$self->{dir}/$_" foreach qw(build home pg);
-	$self->give("$self->{dir}", "$self->{dir}/build", "$self->{dir}/home");
+	mkdir "$self->{dir}/$_" foreach qw(build home pg tmp);
+	$self->give($self->{dir}, map { "$self->{dir}/$_" } qw(build home tmp));
 	$self->_install;
 	return $self;
 }
@@ -168,12 +168,13 @@ sub environment
 
 	# nobody's servers, credentials or proxies but our own
 	delete @env{ grep { /^(PG|AWS_|LC_|MAKE|http_proxy|https_proxy|all_proxy)/i } keys %env };
-	delete @env{qw(LANGUAGE CDPATH MFLAGS TMPDIR)};
+	delete @env{qw(LANGUAGE CDPATH)};
 	(my $regress = $self->{pgxs}) =~ s{/makefiles/pgxs\.mk$}{/test};
 	%env = (
 		%env,
 		PATH => "$self->{bindir}:" . ($ENV{PATH} || '/usr/bin:/bin'),
 		HOME => "$self->{dir}/home",
+		TMPDIR => "$self->{dir}/tmp",
 		LANG => 'C.UTF-8',
 		PG_REGRESS => "$regress/regress/pg_regress",
 		PERL5LIB => "$regress/perl:$self->{dir}/test/lib",
