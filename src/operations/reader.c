@@ -457,7 +457,7 @@ read_timestamp(Reader *reader, const Shape *shape, JsonbValue *value, JsonbItera
 			size_t		length;
 
 			snprintf(digits, sizeof(digits), "%s" INT64_FORMAT ".%06d",
-					 micros < 0 && seconds == 0 ? "-" : "", seconds, (int) Abs(fraction));
+					 micros < 0 && seconds == 0 ? "-" : "", seconds, abs((int) fraction));
 			for (length = strlen(digits); digits[length - 1] == '0'; length--)
 				;
 			if (digits[length - 1] == '.')
