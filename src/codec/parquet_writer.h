@@ -14,10 +14,14 @@
  *   FIELD_FLOAT, DOUBLE        FLOAT, DOUBLE
  *   FIELD_DECIMAL              DECIMAL(precision, scale): INT32 up to 9 digits, INT64 up
  *                              to 18, FIXED_LEN_BYTE_ARRAY(16) up to 38; without a
- *                              precision, or above 38: BYTE_ARRAY (STRING)
+ *                              precision, above 38, or with a scale outside
+ *                              0 .. precision: BYTE_ARRAY (STRING), the text as it is
  *   FIELD_DATE                 INT32 (DATE)
  *   FIELD_DATETIME             INT64 (TIMESTAMP, MICROS, adjusted to UTC)
  *   FIELD_TIMESTAMP            INT64 (TIMESTAMP, MICROS, not adjusted)
+ *
+ * A decimal that does not fit precision and scale exactly is an error, never
+ * rounded.  Text is UTF-8 already; it is not checked again.
  *
  * All columns are optional.  Bytes appear in an output buffer that the caller
  * empties between calls; memory is bounded by the row group.
@@ -56,10 +60,10 @@ typedef struct ParquetWriterOptions
 	size_t		row_group_bytes;	/* cut a row group when its encoded, not yet
 									 * compressed data passes this; 0 = 16 MB */
 	uint32_t	row_group_rows; /* or this many rows; 0 = 122,880 */
-	const char *created_by;		/* NULL = "appflow" */
+	const char *created_by;		/* NULL = "appflow version 1.0" */
 } ParquetWriterOptions;
 
-/* NULL: out of memory */
+/* options may be NULL.  NULL: out of memory, or no columns */
 extern ParquetWriter *parquet_writer_create(const ParquetColumn *columns, size_t ncolumns,
 											const ParquetWriterOptions *options);
 
@@ -72,13 +76,19 @@ extern ParquetWriter *parquet_writer_create(const ParquetColumn *columns, size_t
 extern bool parquet_writer_put(ParquetWriter *writer, const Cell *const *columns,
 							   const uint32_t *rows, uint32_t nrows);
 
-/* bytes buffered in the open row group */
+/*
+ * Bytes buffered in the open row group, hash tables included.  What finished
+ * row groups leave allocated for the next one is not counted.
+ */
 extern size_t parquet_writer_memory(const ParquetWriter *writer);
 
-/* close the open row group early (memory pressure); its bytes go to the output */
+/*
+ * Close the open row group early (memory pressure): its bytes go to the output,
+ * and the memory of the columns is given back.
+ */
 extern bool parquet_writer_flush(ParquetWriter *writer);
 
-/* flush and write the footer; the output is then a complete file */
+/* close the row group and write the footer; the file is then complete */
 extern bool parquet_writer_finish(ParquetWriter *writer);
 
 /* finished bytes not yet taken; the caller uses them and calls buffer_reset() */
