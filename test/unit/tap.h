@@ -2,7 +2,7 @@
  *
  * tap.h
  *	  Test Anything Protocol for the unit tests: ok(), is_int(), is_str(),
- *	  done_testing().
+ *	  is_bytes(), done_testing().
  *
  * A test program includes this once, makes its checks, and ends with
  * "return done_testing();".
@@ -63,6 +63,20 @@ tap_ok(bool passed, const char *file, int line, const char *fmt,...)
 			printf("#      got: %s\n# expected: %s\n", \
 				   tap_got ? tap_got : "(null)", tap_expected); \
 	} while (0)
+
+/* bytes that need not end with a zero */
+__attribute__((unused))
+static bool
+is_bytes(const char *got, size_t length, const char *expected, const char *name)
+{
+	bool		same = length == strlen(expected) &&
+		(length == 0 || memcmp(got, expected, length) == 0);
+
+	ok(same, "%s", name);
+	if (!same)
+		printf("#      got: %.*s\n# expected: %s\n", (int) length, got, expected);
+	return same;
+}
 
 /* the plan, and the exit status: 0 when all passed */
 __attribute__((unused))
