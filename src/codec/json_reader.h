@@ -27,8 +27,8 @@ typedef struct JsonReader JsonReader;
 
 typedef enum JsonFraming
 {
-	JSON_FRAMING_LINES,			/* objects one after another, white space
-								 * (newlines) between them */
+	JSON_FRAMING_LINES,			/* objects one after another, with or without
+								 * white space (newlines) between them */
 	JSON_FRAMING_ARRAY,			/* one top-level array of objects */
 	JSON_FRAMING_AUTO,			/* LINES or ARRAY, told by the first byte */
 	JSON_FRAMING_PAGE			/* one document; records are the elements of
@@ -38,7 +38,12 @@ typedef enum JsonFraming
 typedef struct JsonReaderOptions
 {
 	JsonFraming framing;
-	/* PAGE: dotted path of the array of records; "" = the document itself */
+
+	/*
+	 * PAGE: dotted path of the array of records; "" = the document itself.  A
+	 * single object there is one record, null is none.  That nothing at all is
+	 * there is not an error here: see json_reader_found_records().
+	 */
 	const char *record_path;
 
 	/*
@@ -49,7 +54,10 @@ typedef struct JsonReaderOptions
 	const char *const *fields;
 	size_t		nfields;
 
-	/* report record members (top level) that are not in fields: JSON_NEW_FIELD */
+	/*
+	 * Report record members (top level) that are not in fields, by their own
+	 * whole name: JSON_NEW_FIELD.
+	 */
 	bool		discover;
 
 	/*
@@ -78,7 +86,10 @@ typedef struct JsonReadResult
 	size_t		consumed;		/* bytes of data the reader is done with */
 } JsonReadResult;
 
-/* NULL: out of memory, or a projection that contradicts itself (same field twice) */
+/*
+ * NULL: out of memory, or a projection that contradicts itself (same field
+ * twice, records and envelope at the same path).  Copies what options point to.
+ */
 extern JsonReader *json_reader_create(const JsonReaderOptions *options);
 
 /*
@@ -87,7 +98,11 @@ extern JsonReader *json_reader_create(const JsonReaderOptions *options);
  * Every requested cell of a row is written (CELL_NULL if absent).
  * lines, unless NULL, receives the 1-based line on which each record starts.
  *
- * It is an error if a requested field occurs twice in a record.
+ * Row numbers count from 0 again in every call.  A byte order mark at the very
+ * beginning is skipped.
+ *
+ * It is an error if a requested field occurs twice in a record, or if a string
+ * asked for contains \u0000.  Rows before an erroneous record are delivered.
  */
 extern JsonStatus json_reader_read(JsonReader *reader,
 								   const char *data, size_t length, bool final,
@@ -98,14 +113,22 @@ extern JsonStatus json_reader_read(JsonReader *reader,
 /* After JSON_NEW_FIELD: the member's unescaped name; valid until the next call. */
 extern const char *json_reader_new_field(const JsonReader *reader, size_t *length);
 
-/* Append a field to the projection (its column index is the old count); false: out of memory. */
+/*
+ * Append a field to the projection (its column index is the old count); false:
+ * out of memory, or the field is there already.  After JSON_NEW_FIELD, a field
+ * that is not added is reported again.
+ */
 extern bool json_reader_add_field(JsonReader *reader, const char *name, size_t length);
 
 /*
- * PAGE: the value captured for envelope path i so far (strings unescaped, kept
- * by the reader until it is freed); CELL_NULL if not met.
+ * PAGE: the value captured for envelope path i so far, strings unescaped;
+ * CELL_NULL if not met, null, an object or an array.  The reader keeps the text
+ * until it meets the path again in the next page or is freed.
  */
 extern Cell json_reader_envelope(const JsonReader *reader, size_t i);
+
+/* PAGE: was record_path met in the document so far? */
+extern bool json_reader_found_records(const JsonReader *reader);
 
 /* Begin a new object or page with the same options; line and offset restart. */
 extern void json_reader_restart(JsonReader *reader);
