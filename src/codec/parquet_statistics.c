@@ -4,8 +4,12 @@
  *	  Least and greatest value and number of nulls of one column chunk.
  *
  * The rules are those of parquet.thrift (Statistics, ColumnOrder): NaN is
- * neither least nor greatest, a zero is written as -0.0 when least and +0.0
- * when greatest, and a bound that was shortened is said not to be exact.
+ * never a bound, a zero is written as -0.0 when least and +0.0 when greatest,
+ * and a bound that was shortened is said not to be exact.
+ *
+ * A chunk with a NaN gets no bounds at all.  The format would allow those of
+ * the other values, but to PostgreSQL and DuckDB NaN is greater than every
+ * number, and DuckDB 1.5 skips row groups with NaN by such an upper bound.
  *
  * IDENTIFICATION
  *	  src/codec/parquet_statistics.c
@@ -20,6 +24,7 @@ void
 statistics_reset(Statistics *statistics)
 {
 	statistics->any = false;
+	statistics->nan = false;
 	statistics->nulls = 0;
 }
 
@@ -67,7 +72,6 @@ statistics_int64(Statistics *statistics, const int64_t *values, size_t n)
 	statistics->any = true;
 }
 
-/* comparisons with NaN are false: it never gets in, and alone it sets nothing */
 static void
 merge_reals(Statistics *statistics, double min, double max)
 {
@@ -83,6 +87,7 @@ merge_reals(Statistics *statistics, double min, double max)
 void
 statistics_float(Statistics *statistics, const float *values, size_t n)
 {
+	bool		nan = false;
 	float		min = INFINITY;
 	float		max = -INFINITY;
 	size_t		i;
@@ -91,13 +96,16 @@ statistics_float(Statistics *statistics, const float *values, size_t n)
 	{
 		min = values[i] < min ? values[i] : min;
 		max = values[i] > max ? values[i] : max;
+		nan |= values[i] != values[i];
 	}
+	statistics->nan |= nan;
 	merge_reals(statistics, (double) min, (double) max);
 }
 
 void
 statistics_double(Statistics *statistics, const double *values, size_t n)
 {
+	bool		nan = false;
 	double		min = INFINITY;
 	double		max = -INFINITY;
 	size_t		i;
@@ -106,7 +114,9 @@ statistics_double(Statistics *statistics, const double *values, size_t n)
 	{
 		min = values[i] < min ? values[i] : min;
 		max = values[i] > max ? values[i] : max;
+		nan |= values[i] != values[i];
 	}
+	statistics->nan |= nan;
 	merge_reals(statistics, min, max);
 }
 
@@ -370,7 +380,7 @@ statistics_write(const Statistics *statistics, ThriftWriter *thrift, int16_t fie
 
 	thrift_struct_field(thrift, field);
 	thrift_i64_field(thrift, 3, (int64_t) statistics->nulls);
-	if (!statistics->any)
+	if (!statistics->any || statistics->nan)
 	{
 		thrift_end(thrift);
 		return;

@@ -24,7 +24,7 @@ typedef enum StatisticsOrder
 	ORDER_BOOLEAN,
 	ORDER_INT32,
 	ORDER_INT64,
-	ORDER_FLOAT,				/* NaN takes no part */
+	ORDER_FLOAT,				/* a NaN makes bounds impossible */
 	ORDER_DOUBLE,
 	ORDER_DECIMAL_BYTES,		/* 16 bytes, signed */
 	ORDER_BYTES,				/* unsigned bytes */
@@ -35,6 +35,7 @@ typedef struct Statistics
 {
 	StatisticsOrder order;
 	bool		any;			/* min and max are set */
+	bool		nan;			/* a value was NaN */
 	uint64_t	nulls;
 	union
 	{
