@@ -38,4 +38,49 @@ CppConcat(pg_finfo_, funcname)(void) \
 extern int no_such_variable
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#include "executor/executor.h"
+#include "parser/parse_relation.h"
+
+/* from 16 on the permissions wanted stand beside the range table */
+#if PG_VERSION_NUM >= 160000
+#define range_table_check_permissions(pstate) \
+	((void) ExecCheckPermissions((pstate)->p_rtable, (pstate)->p_rteperminfos, true))
+#define namespace_item_permissions(nsitem) ((nsitem)->p_perminfo)
+#else
+#define range_table_check_permissions(pstate) \
+	((void) ExecCheckRTPerms((pstate)->p_rtable, true))
+#define namespace_item_permissions(nsitem) ((nsitem)->p_rte)
+#endif
+
+/* an executor state over a range table of one plain relation */
+#if PG_VERSION_NUM >= 180000
+#define executor_init_range_table(estate, pstate) \
+	ExecInitRangeTable(estate, (pstate)->p_rtable, (pstate)->p_rteperminfos, bms_make_singleton(1))
+#elif PG_VERSION_NUM >= 160000
+#define executor_init_range_table(estate, pstate) \
+	ExecInitRangeTable(estate, (pstate)->p_rtable, (pstate)->p_rteperminfos)
+#else
+#define executor_init_range_table(estate, pstate) \
+	ExecInitRangeTable(estate, (pstate)->p_rtable)
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define executor_insert_index_tuples(relinfo, slot, estate) \
+	ExecInsertIndexTuples(relinfo, slot, estate, false, false, NULL, NIL, false)
+#else
+#define executor_insert_index_tuples(relinfo, slot, estate) \
+	ExecInsertIndexTuples(relinfo, slot, estate, false, false, NULL, NIL)
+#endif
+
+/* the next count rows; may be called again */
+#if PG_VERSION_NUM >= 180000
+#define executor_run(query_desc, count) ExecutorRun(query_desc, ForwardScanDirection, count)
+#else
+#define executor_run(query_desc, count) ExecutorRun(query_desc, ForwardScanDirection, count, false)
+#endif
+
 #endif							/* APPFLOW_COMPAT_H */
