@@ -12,6 +12,9 @@
 
 #include "compat.h"
 #include "fmgr.h"
+#include "operations/operations.h"
+#include "utils/guc.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -20,4 +23,7 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	operations_define_settings();
+	worker_define_settings();
+	MarkGUCPrefixReserved("appflow");
 }

@@ -139,12 +139,14 @@ typedef struct Connector
 	 */
 	bool		transactional;
 
-	/* wire names of the filter operators it has as a source; NULL: all */
-	const char *const *operators;
+	/*
+	 * As a destination with these properties: whether fields need types before
+	 * the first record is written, and whether no field can be added afterwards.
+	 * NULL: no.
+	 */
+	bool		(*typed) (Jsonb *properties);
+	bool		(*fixed_schema) (Jsonb *properties);
 } Connector;
-
-/* may a task of a flow with this source use the operator (wire name)? (filter.c) */
-extern bool connector_allows_operator(const Connector *connector, const char *operator);
 
 /* One use of a connector with one profile by one role. */
 struct ConnectorSession

@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * apps.c
+ *	  The registry of built-in applications.
+ *
+ * IDENTIFICATION
+ *	  src/apps/apps.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "apps/apps.h"
+
+static const Connector *const apps[] = {
+	&s3_connector,
+	&postgresql_connector,
+};
+
+const Connector *
+app_find(const char *type, const char *label)
+{
+	for (int i = 0; i < (int) lengthof(apps); i++)
+	{
+		if (pg_strcasecmp(apps[i]->type, type) != 0)
+			continue;
+		if (apps[i]->label == NULL ||
+			(label != NULL && pg_strcasecmp(apps[i]->label, label) == 0))
+			return apps[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * apps.h
+ *	  The applications that are built in, one file (or a few) for each.
+ *
+ * IDENTIFICATION
+ *	  src/apps/apps.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef APPFLOW_APPS_H
+#define APPFLOW_APPS_H
+
+#include "connector/connector.h"
+
+/* label and profile of the server's own tables as a custom connector */
+#define POSTGRESQL_LABEL "PostgreSQL"
+
+extern const Connector s3_connector;
+extern const Connector postgresql_connector;
+
+/*
+ * The connector of a type (and of a label, for CustomConnector), without regard
+ * to letter case; NULL if there is none.
+ */
+extern const Connector *app_find(const char *type, const char *label);
+
+#endif							/* APPFLOW_APPS_H */

@@ -1,0 +1,141 @@
+/*-------------------------------------------------------------------------
+ *
+ * s3.c
+ *	  S3 as a connector: what it offers, formats, and names of objects.
+ *
+ * IDENTIFICATION
+ *	  src/apps/s3.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "apps/apps.h"
+#include "apps/s3.h"
+#include "pgtime.h"
+#include "record/jsonb_access.h"
+#include "utils/timestamp.h"
+
+S3OutputFormat
+s3_output_format(Jsonb *properties)
+{
+	S3OutputFormat format = {.file_type = S3_JSON};
+	Jsonb	   *config = jsonb_get_container(properties, "s3OutputFormatConfig");
+	Jsonb	   *aggregation = jsonb_get_container(config, "aggregationConfig");
+	char	   *type = jsonb_get_text(config, "fileType");
+	char	   *aggregation_type = jsonb_get_text(aggregation, "aggregationType");
+	int64		megabytes;
+
+	if (type != NULL && pg_strcasecmp(type, "CSV") == 0)
+		format.file_type = S3_CSV;
+	else if (type != NULL && pg_strcasecmp(type, "PARQUET") == 0)
+		format.file_type = S3_PARQUET;
+
+	/* untyped Parquet is what AppFlow's users complain of; it must be asked for */
+	format.typed = format.file_type == S3_PARQUET &&
+		jsonb_get_bool(config, "preserveSourceDataTyping", true);
+	format.single_file = aggregation_type != NULL && pg_strcasecmp(aggregation_type, "SingleFile") == 0;
+	if (jsonb_get_int64(aggregation, "targetFileSize", &megabytes) && megabytes > 0)
+		format.target_size = (uint64) megabytes * 1024 * 1024;
+	return format;
+}
+
+static bool
+s3_typed(Jsonb *properties)
+{
+	return s3_output_format(properties).typed;
+}
+
+static bool
+s3_fixed_schema(Jsonb *properties)
+{
+	S3OutputFormat format = s3_output_format(properties);
+
+	return s3_schema_is_fixed(&format);
+}
+
+/* the parts of a prefixFormat, longest first */
+static const struct
+{
+	const char *name;
+	const char *path;
+	const char *file;
+}			prefix_formats[] = {
+	{"YEAR", "%Y/", "%Y-"},
+	{"MONTH", "%Y/%m/", "%Y-%m-"},
+	{"DAY", "%Y/%m/%d/", "%Y-%m-%d-"},
+	{"HOUR", "%Y/%m/%d/%H/", "%Y-%m-%d-%H-"},
+	{"MINUTE", "%Y/%m/%d/%H/%M/", "%Y-%m-%d-%H-%M-"},
+};
+
+static char *
+format_time(TimestampTz when, const char *format)
+{
+	char		text[64];
+	pg_time_t	seconds = timestamptz_to_time_t(when);
+
+	pg_strftime(text, sizeof(text), format, pg_gmtime(&seconds));
+	return pstrdup(text);
+}
+
+char *
+s3_output_folder(const WriteRequest *request, char **name_prefix)
+{
+	Jsonb	   *config = jsonb_get_container(request->properties, "s3OutputFormatConfig");
+	Jsonb	   *prefix = jsonb_get_container(config, "prefixConfig");
+	char	   *bucket_prefix = jsonb_get_text(request->properties, "bucketPrefix");
+	char	   *type = jsonb_get_text(prefix, "prefixType");
+	char	   *format = jsonb_get_text(prefix, "prefixFormat");
+	List	   *hierarchy = jsonb_array_texts(jsonb_get_container(prefix, "pathPrefixHierarchy"));
+	bool		schema_version = false;
+	bool		execution_id = false;
+	char	   *date = "";
+	StringInfoData folder;
+	ListCell   *lc;
+
+	*name_prefix = "";
+	foreach(lc, hierarchy)
+	{
+		schema_version |= pg_strcasecmp(lfirst(lc), "SCHEMA_VERSION") == 0;
+		execution_id |= pg_strcasecmp(lfirst(lc), "EXECUTION_ID") == 0;
+	}
+	for (int i = 0; format != NULL && i < (int) lengthof(prefix_formats); i++)
+	{
+		bool		in_path = type == NULL || pg_strcasecmp(type, "FILENAME") != 0;
+		bool		in_file = type != NULL && pg_strcasecmp(type, "PATH") != 0;
+
+		if (pg_strcasecmp(format, prefix_formats[i].name) != 0)
+			continue;
+		if (in_path)
+			date = format_time(request->started_at, prefix_formats[i].path);
+		if (in_file)
+			*name_prefix = format_time(request->started_at, prefix_formats[i].file);
+	}
+
+	initStringInfo(&folder);
+	if (bucket_prefix != NULL && bucket_prefix[0] != '\0')
+	{
+		appendStringInfoString(&folder, bucket_prefix);
+		if (folder.data[folder.len - 1] != '/')
+			appendStringInfoChar(&folder, '/');
+	}
+	appendStringInfo(&folder, "%s/", request->flow_name);
+	if (schema_version)
+		appendStringInfo(&folder, "schemaVersion_" INT64_FORMAT "/", request->schema_version);
+	appendStringInfoString(&folder, date);
+
+	/* left out only where a hierarchy names the schema version alone */
+	if (execution_id || !schema_version || date[0] != '\0')
+		appendStringInfo(&folder, "%s/", request->execution_id);
+	else
+		*name_prefix = psprintf("%s%.8s-", *name_prefix, request->execution_id);
+	return folder.data;
+}
+
+const Connector s3_connector = {
+	.type = "S3",
+	.open_reader = s3_open_reader,
+	.open_writer = s3_open_writer,
+	.typed = s3_typed,
+	.fixed_schema = s3_fixed_schema,
+};

@@ -1,0 +1,573 @@
+/*-------------------------------------------------------------------------
+ *
+ * s3_write.c
+ *	  Writes records to objects: formats, aggregation, partitions.
+ *
+ * Nothing is visible before finish: every object is written to the store's
+ * staging and sealed when it is full, and all are published at the end.
+ *
+ * IDENTIFICATION
+ *	  src/apps/s3_write.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "apps/s3.h"
+#include "codec/csv_writer.h"
+#include "codec/json_writer.h"
+#include "codec/parquet_writer.h"
+#include "codec/text.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "pgtime.h"
+#include "record/errors.h"
+#include "record/jsonb_access.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* what all open files of a run may hold back together */
+#define TEXT_MEMORY (8 * 1024 * 1024)
+#define PARQUET_MEMORY (24 * 1024 * 1024)
+
+/* a text file's bytes go to the store in pieces between these sizes */
+#define PIECE_MIN (16 * 1024)
+#define PIECE_MAX (1024 * 1024)
+
+/* an object that is being written */
+typedef struct S3File
+{
+	char	   *partition;		/* hash key: "Industry=Apparel/" or "" */
+	uint32		hash;
+	char		status;
+	const char *source;			/* object that the records come from */
+	ObjectWriter *object;		/* NULL: nothing written since the last seal */
+	Owned	   *buffer;			/* CSV, JSON: a Buffer */
+	Owned	   *parquet;		/* PARQUET: a ParquetWriter */
+	uint64		bytes;			/* given to the object */
+	uint32	   *rows;			/* rows of the current batch that belong here */
+	uint32		nrows;
+} S3File;
+
+#define SH_PREFIX s3files
+#define SH_ELEMENT_TYPE S3File
+#define SH_KEY_TYPE char *
+#define SH_KEY partition
+#define SH_HASH_KEY(tb, key) hash_bytes((const unsigned char *) key, strlen(key))
+#define SH_EQUAL(tb, a, b) (strcmp(a, b) == 0)
+#define SH_STORE_HASH
+#define SH_GET_HASH(tb, a) a->hash
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+typedef struct S3Writer
+{
+	RecordWriter base;
+	MemoryContext context;
+	ObjectStore *store;
+	char	   *bucket;
+	char	   *folder;
+	char	   *name_prefix;
+	const char *execution_id;
+	TimestampTz started_at;
+	S3OutputFormat format;
+	List	   *partition_keys; /* of char * */
+	int		   *partition_columns;
+
+	s3files_hash *files;
+	S3File	   *only;			/* without partitions: the one file */
+	List	   *sealed;			/* of ObjectWriter * */
+	int			parts;			/* objects begun */
+	Owned	   *json;			/* a JsonWriter */
+	StringInfoData key;			/* partition of a row, while it is made */
+} S3Writer;
+
+static const struct
+{
+	const char *content_type;
+}			file_types[] = {
+	[S3_CSV] = {"text/csv"},
+	[S3_JSON] = {"application/jsonl"},
+	[S3_PARQUET] = {"application/vnd.apache.parquet"},
+};
+
+static void
+free_buffer(void *object)
+{
+	buffer_free((Buffer *) object);
+	free(object);
+}
+
+static void
+free_json(void *object)
+{
+	json_writer_free((JsonWriter *) object);
+}
+
+static void
+free_parquet(void *object)
+{
+	parquet_writer_free((ParquetWriter *) object);
+}
+
+static void
+out_of_memory(void)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OUT_OF_MEMORY),
+			errmsg("out of memory"));
+}
+
+static const char **
+field_names(const Schema *schema)
+{
+	const char **names = palloc(sizeof(char *) * Max(schema->nfields, 1));
+
+	for (int i = 0; i < schema->nfields; i++)
+		names[i] = schema->fields[i].name;
+	return names;
+}
+
+static FieldType *
+field_types(const Schema *schema)
+{
+	FieldType  *types = palloc(sizeof(FieldType) * Max(schema->nfields, 1));
+
+	for (int i = 0; i < schema->nfields; i++)
+		types[i] = schema->fields[i].type;
+	return types;
+}
+
+/* ---------- one file ---------- */
+
+static ParquetWriter *
+create_parquet(const Schema *schema)
+{
+	ParquetColumn *columns = palloc0(sizeof(ParquetColumn) * Max(schema->nfields, 1));
+	ParquetWriterOptions options = {.compression = PARQUET_SNAPPY};
+	ParquetWriter *parquet;
+
+	for (int i = 0; i < schema->nfields; i++)
+	{
+		columns[i].name = schema->fields[i].name;
+		columns[i].type = schema->fields[i].type;
+		columns[i].precision = schema->fields[i].precision;
+		columns[i].scale = schema->fields[i].scale;
+	}
+	parquet = parquet_writer_create(columns, schema->nfields, &options);
+	if (parquet == NULL)
+		out_of_memory();
+	pfree(columns);
+	return parquet;
+}
+
+/* send what the file's encoder has put out */
+static void
+send_output(S3Writer *writer, S3File *file, Buffer *out)
+{
+	if (out->failed)
+		out_of_memory();
+	if (out->length == 0)
+		return;
+	object_write(file->object, out->data, out->length);
+	file->bytes += out->length;
+	writer->base.bytes += out->length;
+	buffer_reset(out);
+}
+
+static void
+begin_file(S3Writer *writer, S3File *file)
+{
+	MemoryContext old = MemoryContextSwitchTo(writer->context);
+	pg_time_t	seconds = timestamptz_to_time_t(writer->started_at);
+	char		when[64];
+	char	   *key;
+
+	pg_strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", pg_gmtime(&seconds));
+	key = psprintf("%s%s%s%d-%s", writer->folder, file->partition, writer->name_prefix,
+				   ++writer->parts, when);
+	file->object = store_write(writer->store, writer->bucket, key,
+							   file_types[writer->format.file_type].content_type, writer->execution_id);
+	file->bytes = 0;
+	if (writer->format.file_type == S3_PARQUET)
+	{
+		file->parquet = own_in_context(writer->context, free_parquet);
+		file->parquet->object = create_parquet(writer->base.schema);
+	}
+	else if (file->buffer == NULL)
+	{
+		file->buffer = own_in_context(writer->context, free_buffer);
+		file->buffer->object = calloc(1, sizeof(Buffer));
+		if (file->buffer->object == NULL)
+			out_of_memory();
+	}
+	if (writer->format.file_type == S3_CSV)
+	{
+		const char **names = field_names(writer->base.schema);
+
+		csv_write_header(file->buffer->object, names, writer->base.schema->nfields);
+		pfree(names);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+parquet_failed(const ParquetWriter *parquet, const Schema *schema)
+{
+	const CodecError *error = parquet_writer_error(parquet);
+	const char *name = error->column > 0 && error->column <= (uint64_t) schema->nfields ?
+		schema->fields[error->column - 1].name : "";
+
+	ereport(ERROR,
+			appflow_error(WF_INTERNAL),
+			errmsg("could not write Parquet: column \"%s\": %s", name, error->message));
+}
+
+/* the file is complete; it becomes visible with all others */
+static void
+seal_file(S3Writer *writer, S3File *file)
+{
+	MemoryContext old;
+
+	if (file->object == NULL)
+		return;
+	if (file->parquet != NULL)
+	{
+		ParquetWriter *parquet = file->parquet->object;
+
+		if (!parquet_writer_finish(parquet))
+			parquet_failed(parquet, writer->base.schema);
+		send_output(writer, file, parquet_writer_output(parquet));
+		own_release(file->parquet);
+		file->parquet = NULL;
+	}
+	else
+		send_output(writer, file, file->buffer->object);
+	object_write_seal(file->object);
+	old = MemoryContextSwitchTo(writer->context);
+	writer->sealed = lappend(writer->sealed, file->object);
+	MemoryContextSwitchTo(old);
+	file->object = NULL;
+}
+
+static void
+write_rows(S3Writer *writer, S3File *file, const RecordSet *set, const uint32 *rows, uint32 nrows)
+{
+	const Schema *schema = writer->base.schema;
+
+	if (file->object != NULL && file->source != set->batch->object &&
+		!writer->format.single_file && writer->format.target_size == 0)
+		seal_file(writer, file);
+	if (file->object == NULL)
+		begin_file(writer, file);
+	file->source = set->batch->object;
+
+	if (file->parquet != NULL)
+	{
+		ParquetWriter *parquet = file->parquet->object;
+
+		if (!parquet_writer_put(parquet, set->columns, rows, nrows))
+			parquet_failed(parquet, schema);
+		send_output(writer, file, parquet_writer_output(parquet));
+	}
+	else
+	{
+		Buffer	   *out = file->buffer->object;
+		size_t		piece = TEXT_MEMORY / Max(writer->files != NULL ? writer->files->members : 1, 1);
+
+		if (writer->format.file_type == S3_JSON)
+		{
+			for (uint32 i = 0; i < nrows; i++)
+				json_writer_record(writer->json->object, out, set->columns, rows[i]);
+		}
+		else
+		{
+			FieldType  *types = field_types(schema);
+
+			for (uint32 i = 0; i < nrows; i++)
+				csv_write_record(out, set->columns, types, schema->nfields, rows[i]);
+			pfree(types);
+		}
+		if (out->length >= Min(Max(piece, PIECE_MIN), PIECE_MAX) || out->failed)
+			send_output(writer, file, out);
+	}
+	if (writer->format.target_size > 0 &&
+		file->bytes + (file->parquet ? parquet_writer_memory(file->parquet->object) / 2 :
+					   ((Buffer *) file->buffer->object)->length) >= writer->format.target_size)
+		seal_file(writer, file);
+}
+
+/* ---------- partitions ---------- */
+
+/*
+ * Append text to a path: what would end the folder or cannot be in a name is
+ * percent-encoded, and '%' with it.
+ */
+static void
+append_encoded(StringInfo path, const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+	{
+		unsigned char c = (unsigned char) text[i];
+
+		if (c == '/' || c == '%' || c < 0x20 || c == 0x7f)
+			appendStringInfo(path, "%%%02X", c);
+		else
+			appendStringInfoChar(path, (char) c);
+	}
+}
+
+static void
+make_partition(S3Writer *writer, const RecordSet *set, uint32 row)
+{
+	ListCell   *lc;
+
+	resetStringInfo(&writer->key);
+	foreach(lc, writer->partition_keys)
+	{
+		int			column = writer->partition_columns[foreach_current_index(lc)];
+		const Cell *cell = &set->columns[column][row];
+		char		scratch[CELL_TEXT_MAX];
+
+		append_encoded(&writer->key, lfirst(lc), strlen(lfirst(lc)));
+		appendStringInfoChar(&writer->key, '=');
+		if (cell->kind == CELL_NULL)
+			appendStringInfoString(&writer->key, "null");
+		else if (cell_is_text(cell))
+			append_encoded(&writer->key, cell->data, cell->length);
+		else
+			append_encoded(&writer->key, scratch,
+						   text_format_cell(cell, writer->base.schema->fields[column].type, scratch));
+		appendStringInfoChar(&writer->key, '/');
+	}
+}
+
+/* keep the row groups of all files together below a limit */
+static void
+bound_memory(S3Writer *writer)
+{
+	for (;;)
+	{
+		s3files_iterator iterator;
+		S3File	   *file;
+		S3File	   *largest = NULL;
+		size_t		total = 0;
+		size_t		most = 0;
+
+		s3files_start_iterate(writer->files, &iterator);
+		while ((file = s3files_iterate(writer->files, &iterator)) != NULL)
+		{
+			size_t		memory = file->parquet ? parquet_writer_memory(file->parquet->object) : 0;
+
+			total += memory;
+			if (memory > most)
+			{
+				most = memory;
+				largest = file;
+			}
+		}
+		if (total <= PARQUET_MEMORY || largest == NULL)
+			return;
+		if (!parquet_writer_flush(largest->parquet->object))
+			parquet_failed(largest->parquet->object, writer->base.schema);
+		send_output(writer, largest, parquet_writer_output(largest->parquet->object));
+	}
+}
+
+static void
+put_partitioned(S3Writer *writer, const RecordSet *set)
+{
+	s3files_iterator iterator;
+	S3File	   *file;
+
+	for (uint32 i = 0; i < set->nrows; i++)
+	{
+		bool		found;
+
+		make_partition(writer, set, set->rows[i]);
+		file = s3files_insert(writer->files, writer->key.data, &found);
+		if (!found)
+		{
+			char	   *partition = MemoryContextStrdup(writer->context, writer->key.data);
+			uint32		hash = file->hash;
+			char		status = file->status;
+
+			memset(file, 0, sizeof(S3File));
+			file->partition = partition;
+			file->hash = hash;
+			file->status = status;
+		}
+		if (file->rows == NULL)
+			file->rows = palloc(sizeof(uint32) * set->nrows);
+		file->rows[file->nrows++] = set->rows[i];
+	}
+	s3files_start_iterate(writer->files, &iterator);
+	while ((file = s3files_iterate(writer->files, &iterator)) != NULL)
+	{
+		if (file->nrows == 0)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		write_rows(writer, file, set, file->rows, file->nrows);
+		pfree(file->rows);
+		file->rows = NULL;
+		file->nrows = 0;
+	}
+	if (writer->format.file_type == S3_PARQUET)
+		bound_memory(writer);
+}
+
+/* ---------- the writer ---------- */
+
+static void
+s3_put(RecordWriter *base, const RecordSet *set, const Rejections *rejections)
+{
+	S3Writer   *writer = (S3Writer *) base;
+
+	if (writer->files != NULL)
+		put_partitioned(writer, set);
+	else
+		write_rows(writer, writer->only, set, set->rows, set->nrows);
+	writer->base.records += set->nrows;
+}
+
+static void
+create_json(S3Writer *writer)
+{
+	const char **names = field_names(writer->base.schema);
+	FieldType  *types = field_types(writer->base.schema);
+
+	if (writer->json != NULL)
+		own_release(writer->json);
+	writer->json = own_in_context(writer->context, free_json);
+	writer->json->object = json_writer_create(names, types, writer->base.schema->nfields);
+	if (writer->json->object == NULL)
+		out_of_memory();
+	pfree(names);
+	pfree(types);
+}
+
+static void
+seal_all(S3Writer *writer)
+{
+	s3files_iterator iterator;
+	S3File	   *file;
+
+	if (writer->files == NULL)
+	{
+		seal_file(writer, writer->only);
+		return;
+	}
+	s3files_start_iterate(writer->files, &iterator);
+	while ((file = s3files_iterate(writer->files, &iterator)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		seal_file(writer, file);
+	}
+}
+
+static void
+s3_add_field(RecordWriter *base)
+{
+	S3Writer   *writer = (S3Writer *) base;
+	MemoryContext old = MemoryContextSwitchTo(writer->context);
+	Field	   *field = &base->schema->fields[base->schema->nfields - 1];
+
+	if (writer->format.file_type == S3_JSON)
+		create_json(writer);
+	else
+	{
+		/* columns of a file are fixed: the next records begin new ones */
+		if (!writer->format.typed)
+			field->type = FIELD_STRING;
+		seal_all(writer);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+s3_seal(RecordWriter *base)
+{
+	seal_all((S3Writer *) base);
+}
+
+static void
+s3_finish(RecordWriter *base)
+{
+	S3Writer   *writer = (S3Writer *) base;
+
+	while (writer->sealed != NIL)
+	{
+		ObjectWriter *object = linitial(writer->sealed);
+
+		object_write_finish(object);
+		writer->sealed = list_delete_first(writer->sealed);
+	}
+}
+
+static void
+s3_abort(RecordWriter *base)
+{
+	/* the objects that are staged belong to the context */
+	MemoryContextReset(((S3Writer *) base)->context);
+}
+
+RecordWriter *
+s3_open_writer(ConnectorSession *session, WriteRequest *request)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "appflow S3 writer",
+												  ALLOCSET_DEFAULT_SIZES);
+	S3Writer   *writer = palloc0(sizeof(S3Writer));
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Schema	   *schema = request->schema;
+	ListCell   *lc;
+
+	writer->base.schema = schema;
+	writer->base.put = s3_put;
+	writer->base.seal = s3_seal;
+	writer->base.finish = s3_finish;
+	writer->base.abort = s3_abort;
+	writer->context = context;
+	writer->store = session->store;
+	writer->bucket = jsonb_get_text(request->properties, "bucketName");
+	writer->folder = s3_output_folder(request, &writer->name_prefix);
+	writer->execution_id = request->execution_id;
+	writer->started_at = request->started_at;
+	writer->format = s3_output_format(request->properties);
+	writer->base.typed = writer->format.file_type == S3_PARQUET;
+	if (!s3_schema_is_fixed(&writer->format))
+		writer->base.add_field = s3_add_field;
+	if (writer->format.file_type == S3_PARQUET && !writer->format.typed)
+	{
+		for (int i = 0; i < schema->nfields; i++)
+			schema->fields[i].type = FIELD_STRING;
+	}
+
+	initStringInfo(&writer->key);
+	if (request->partition_keys != NIL)
+	{
+		writer->partition_keys = request->partition_keys;
+		writer->partition_columns = palloc(sizeof(int) * list_length(request->partition_keys));
+		foreach(lc, request->partition_keys)
+		{
+			int			column = schema_find(schema, lfirst(lc));
+
+			if (column < 0)
+				ereport(ERROR,
+						appflow_error(WF_VALIDATION),
+						errmsg("partition key \"%s\" is not a field of the destination", (char *) lfirst(lc)));
+			writer->partition_columns[foreach_current_index(lc)] = column;
+		}
+		writer->files = s3files_create(context, 64, NULL);
+	}
+	else
+	{
+		writer->only = palloc0(sizeof(S3File));
+		writer->only->partition = "";
+	}
+	if (writer->format.file_type == S3_JSON)
+		create_json(writer);
+	MemoryContextSwitchTo(old);
+	return &writer->base;
+}

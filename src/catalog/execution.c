@@ -1,0 +1,221 @@
+/*-------------------------------------------------------------------------
+ *
+ * execution.c
+ *	  The table of runs.
+ *
+ * IDENTIFICATION
+ *	  src/catalog/execution.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/access.h"
+#include "catalog/flow.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+/* names the lock that makes claims come one after another, in each database */
+#define CLAIM_LOCK "pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('appflow.claim', 0))"
+
+/* a run that waits, and whose flow has no run going on; $1 is this life of the server */
+#define CLAIMABLE \
+	"e.status OPERATOR(pg_catalog.=) 'InProgress' AND e.incarnation IS NULL AND NOT EXISTS (" \
+	"SELECT 1 FROM appflow.flow_execution r " \
+	"WHERE r.flow_id OPERATOR(pg_catalog.=) e.flow_id " \
+	"AND r.status IN ('InProgress', 'CancelStarted') AND r.incarnation OPERATOR(pg_catalog.=) $1)"
+
+pg_uuid_t
+execution_insert(const FlowRow *flow)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_int64(flow->flow_id)};
+	pg_uuid_t	id;
+
+	catalog_begin(&access);
+	catalog_execute("INSERT INTO appflow.flow_execution (flow_id, flow_name, owner, definition, schema_version) "
+					"SELECT flow_id, flow_name, owner, definition, schema_version "
+					"FROM appflow.flow WHERE flow_id OPERATOR(pg_catalog.=) $1 RETURNING execution_id", 1, values);
+	if (!catalog_get_uuid(0, 1, &id))
+		elog(ERROR, "run has no id");
+	catalog_end(&access);
+	return id;
+}
+
+static ExecutionRow *
+get_row(const CatalogAccess *access, uint64 row)
+{
+	ExecutionRow *execution = MemoryContextAllocZero(access->caller, sizeof(ExecutionRow));
+
+	(void) catalog_get_uuid(row, 1, &execution->execution_id);
+	execution->flow_name = catalog_get_text(access, row, 2);
+	execution->owner = catalog_get_oid(row, 3);
+	execution->definition = catalog_get_jsonb(access, row, 4);
+	execution->schema_version = catalog_get_int64(row, 5);
+	execution->started_at = catalog_get_time(row, 6);
+	return execution;
+}
+
+ExecutionRow *
+execution_claim(int64 incarnation)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_int64(incarnation)};
+	ExecutionRow *execution = NULL;
+
+	catalog_begin(&access);
+	catalog_execute("SELECT " CLAIM_LOCK, 0, NULL);
+	if (catalog_execute("UPDATE appflow.flow_execution u SET incarnation = $1, "
+						"started_at = pg_catalog.clock_timestamp(), last_updated_at = pg_catalog.clock_timestamp() "
+						"WHERE u.execution_id OPERATOR(pg_catalog.=) ("
+						"SELECT e.execution_id FROM appflow.flow_execution e WHERE " CLAIMABLE " "
+						"ORDER BY e.requested_at, e.execution_id LIMIT 1 FOR UPDATE SKIP LOCKED) "
+						"RETURNING u.execution_id, u.flow_name, u.owner::oid, u.definition, u.schema_version, u.started_at",
+						1, values) > 0)
+		execution = get_row(&access, 0);
+	catalog_end(&access);
+	return execution;
+}
+
+bool
+execution_waits(int64 incarnation)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_int64(incarnation)};
+	bool		waits;
+
+	catalog_begin(&access);
+	waits = catalog_execute("SELECT 1 FROM appflow.flow_execution e WHERE " CLAIMABLE " LIMIT 1", 1, values) > 0;
+	catalog_end(&access);
+	return waits;
+}
+
+bool
+execution_end(const pg_uuid_t *execution_id, const char *status, const char *message,
+			  const char *error_code, const ExecutionCounts *counts)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {
+		catalog_uuid(execution_id), catalog_text(status), catalog_text(message), catalog_text(error_code),
+		catalog_int64(counts->bytes_processed), catalog_int64(counts->bytes_written),
+		catalog_int64(counts->records_processed), catalog_int64(counts->records_filtered),
+		catalog_int64(counts->put_failures)
+	};
+	bool		ended;
+
+	catalog_begin(&access);
+	ended = catalog_execute("UPDATE appflow.flow_execution SET status = $2, execution_message = $3, error_code = $4, "
+							"bytes_processed = $5, bytes_written = $6, records_processed = $7, "
+							"records_filtered = $8, put_failures = $9, "
+							"last_updated_at = pg_catalog.clock_timestamp() "
+							"WHERE execution_id OPERATOR(pg_catalog.=) $1 "
+							"AND (status OPERATOR(pg_catalog.=) 'InProgress' "
+							"OR ($2 OPERATOR(pg_catalog.<>) 'Successful' AND status OPERATOR(pg_catalog.=) 'CancelStarted'))",
+							lengthof(values), values) > 0;
+	catalog_end(&access);
+	return ended;
+}
+
+char *
+execution_status(const pg_uuid_t *execution_id, char **message, char **error_code)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_uuid(execution_id)};
+	char	   *status = NULL;
+
+	catalog_begin(&access);
+	if (catalog_execute("SELECT status, execution_message, error_code FROM appflow.execution_state "
+						"WHERE execution_id OPERATOR(pg_catalog.=) $1", 1, values) > 0)
+	{
+		status = catalog_get_text(&access, 0, 1);
+		*message = catalog_get_text(&access, 0, 2);
+		*error_code = catalog_get_text(&access, 0, 3);
+	}
+	catalog_end(&access);
+	return status;
+}
+
+/* text[] of a list of texts */
+static CatalogValue
+text_array(List *texts)
+{
+	Datum	   *items = palloc(sizeof(Datum) * Max(list_length(texts), 1));
+	ListCell   *lc;
+	CatalogValue value = {.type = TEXTARRAYOID};
+
+	foreach(lc, texts)
+		items[foreach_current_index(lc)] = CStringGetTextDatum(lfirst(lc));
+	value.value = PointerGetDatum(construct_array(items, list_length(texts), TEXTOID, -1, false, TYPALIGN_INT));
+	return value;
+}
+
+List *
+execution_cancel(int64 flow_id, List *ids, List **invalid)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_int64(flow_id), text_array(ids), catalog_bool(ids == NIL)};
+	List	   *going = NIL;
+	uint64		nrows;
+	MemoryContext old;
+
+	catalog_begin(&access);
+	nrows = catalog_execute("WITH c AS ("
+							"UPDATE appflow.flow_execution SET "
+							"status = CASE WHEN incarnation IS NULL THEN 'Canceled' ELSE 'CancelStarted' END, "
+							"execution_message = 'The run was cancelled.', "
+							"last_updated_at = pg_catalog.clock_timestamp() "
+							"WHERE flow_id OPERATOR(pg_catalog.=) $1 AND status OPERATOR(pg_catalog.=) 'InProgress' "
+							"AND ($3 OR execution_id::text OPERATOR(pg_catalog.=) ANY ($2)) "
+							"RETURNING execution_id, status) "
+							"SELECT execution_id, status OPERATOR(pg_catalog.=) 'CancelStarted', NULL::text FROM c "
+							"UNION ALL SELECT NULL, false, i FROM pg_catalog.unnest($2) i "
+							"WHERE NOT EXISTS (SELECT 1 FROM c WHERE c.execution_id::text OPERATOR(pg_catalog.=) i)",
+							lengthof(values), values);
+	old = MemoryContextSwitchTo(access.caller);
+	for (uint64 row = 0; row < nrows; row++)
+	{
+		pg_uuid_t	id;
+
+		if (!catalog_get_uuid(row, 1, &id))
+			*invalid = lappend(*invalid, catalog_get_text(&access, row, 3));
+		else if (catalog_get_bool(row, 2))
+		{
+			pg_uuid_t  *copy = palloc(sizeof(pg_uuid_t));
+
+			*copy = id;
+			going = lappend(going, copy);
+		}
+	}
+	MemoryContextSwitchTo(old);
+	catalog_end(&access);
+	return going;
+}
+
+List *
+execution_reap(void)
+{
+	CatalogAccess access;
+	List	   *result = NIL;
+	uint64		nrows;
+	MemoryContext old;
+
+	catalog_begin(&access);
+	catalog_execute("SELECT " CLAIM_LOCK, 0, NULL);
+	nrows = catalog_execute("UPDATE appflow.flow_execution e SET status = s.status, "
+							"execution_message = s.execution_message, error_code = '57P01', "
+							"last_updated_at = pg_catalog.clock_timestamp() "
+							"FROM appflow.execution_state s "
+							"WHERE s.execution_id OPERATOR(pg_catalog.=) e.execution_id "
+							"AND e.status IN ('InProgress', 'CancelStarted') "
+							"AND s.status OPERATOR(pg_catalog.=) 'Error' "
+							"RETURNING e.execution_id, e.flow_name, e.owner::oid, e.definition, e.schema_version, e.started_at",
+							0, NULL);
+	old = MemoryContextSwitchTo(access.caller);
+	for (uint64 row = 0; row < nrows; row++)
+		result = lappend(result, get_row(&access, row));
+	MemoryContextSwitchTo(old);
+	catalog_end(&access);
+	return result;
+}

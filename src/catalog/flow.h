@@ -1,0 +1,106 @@
+/*-------------------------------------------------------------------------
+ *
+ * flow.h
+ *	  The tables of flows and of their runs.
+ *
+ * All functions need a transaction and act as the tables' owner; whether the
+ * user may is for the caller to decide.
+ *
+ * IDENTIFICATION
+ *	  src/catalog/flow.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef APPFLOW_CATALOG_FLOW_H
+#define APPFLOW_CATALOG_FLOW_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+#include "utils/uuid.h"
+
+/* ---------- flow.c ---------- */
+
+typedef struct FlowRow
+{
+	int64		flow_id;
+	char	   *flow_name;
+	Oid			owner;
+	char	   *status;
+	char	   *trigger_type;
+	Jsonb	   *definition;
+	int64		schema_version;
+} FlowRow;
+
+/* The flow of that name, or NULL; locked against changes with for_update. */
+extern FlowRow *flow_get(const char *name, bool for_update);
+
+/* false if there is a flow of that name */
+extern bool flow_insert(const char *name, Oid owner, const char *status, Jsonb *definition,
+						Jsonb *tags, const char *created_by);
+
+extern void flow_delete(int64 flow_id);
+
+/* flows in all */
+extern int64 flow_count(void);
+
+/* ---------- execution.c ---------- */
+
+typedef struct ExecutionRow
+{
+	pg_uuid_t	execution_id;
+	char	   *flow_name;
+	Oid			owner;
+	Jsonb	   *definition;
+	int64		schema_version;
+	TimestampTz started_at;
+} ExecutionRow;
+
+/* what a run has done */
+typedef struct ExecutionCounts
+{
+	int64		bytes_processed;
+	int64		bytes_written;
+	int64		records_processed;
+	int64		records_filtered;
+	int64		put_failures;
+} ExecutionCounts;
+
+/* A new run of the flow, which waits for a worker; bound to the definition as it is. */
+extern pg_uuid_t execution_insert(const FlowRow *flow);
+
+/*
+ * Take the run that has waited longest, of a flow that has no other run going
+ * on; NULL if there is none.
+ */
+extern ExecutionRow *execution_claim(int64 incarnation);
+
+/* whether runs wait that could be taken */
+extern bool execution_waits(int64 incarnation);
+
+/*
+ * Record the end of a run.  status Successful is recorded only while the run is
+ * InProgress: false means that it was cancelled or deleted.
+ */
+extern bool execution_end(const pg_uuid_t *execution_id, const char *status, const char *message,
+						  const char *error_code, const ExecutionCounts *counts);
+
+/* status and message of a run as it is; NULL if there is none */
+extern char *execution_status(const pg_uuid_t *execution_id, char **message, char **error_code);
+
+/*
+ * Cancel runs of a flow: those named, or all with ids NULL.  Runs that wait are
+ * Canceled, those that go on CancelStarted; these are returned, for their
+ * workers to be told.  Ids that name no run going on come back in invalid.
+ */
+extern List *execution_cancel(int64 flow_id, List *ids, List **invalid);
+
+/*
+ * Record runs of which the worker is gone as errors; returns them (of
+ * ExecutionRow *), for what they left in stores to be removed.
+ */
+extern List *execution_reap(void);
+
+#endif							/* APPFLOW_CATALOG_FLOW_H */

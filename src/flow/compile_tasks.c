@@ -1,0 +1,848 @@
+/*-------------------------------------------------------------------------
+ *
+ * compile_tasks.c
+ *	  Compiles the tasks of a flow definition into filters, steps and outputs.
+ *
+ * The order of tasks in a definition does not matter except among tasks of one
+ * kind.  They are carried out in phases: filters, Validate, Mask and Truncate,
+ * then Merge and Arithmetic in the order of their dependence (so that what they
+ * make cannot show unmasked input), then the mapping.  A Validate, Mask or
+ * Truncate that names a derived field follows the task that makes the field.
+ *
+ * IDENTIFICATION
+ *	  src/flow/compile_tasks.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "codec/text.h"
+#include "flow/plan.h"
+#include "mb/pg_wchar.h"
+#include "record/jsonb_access.h"
+
+typedef enum TaskKind
+{
+	TASK_ARITHMETIC,
+	TASK_FILTER,
+	TASK_MAP,
+	TASK_MAP_ALL,
+	TASK_MASK,
+	TASK_MERGE,
+	TASK_PASSTHROUGH,
+	TASK_TRUNCATE,
+	TASK_VALIDATE,
+	TASK_PARTITION
+} TaskKind;
+
+/* what a task of each kind may have */
+typedef struct TaskRule
+{
+	const char *name;
+	int			min_fields;
+	int			max_fields;
+	bool		needs_operator;
+	const char *operators[10];	/* allowed values of the operator; NULL-terminated */
+	const char *properties[8];	/* properties that mean something to it */
+} TaskRule;
+
+#define ANY_NUMBER 1000
+
+static const TaskRule rules[] = {
+	[TASK_ARITHMETIC] = {"Arithmetic", 2, ANY_NUMBER, true,
+		{"ADDITION", "SUBTRACTION", "MULTIPLICATION", "DIVISION"},
+	{"MATH_OPERATION_FIELDS_ORDER", "DATA_TYPE", "SOURCE_DATA_TYPE", "DESTINATION_DATA_TYPE"}},
+	[TASK_FILTER] = {"Filter", 0, ANY_NUMBER, true,
+		{"PROJECTION", "LESS_THAN", "GREATER_THAN", "CONTAINS", "BETWEEN", "LESS_THAN_OR_EQUAL_TO",
+		"GREATER_THAN_OR_EQUAL_TO", "EQUAL_TO", "NOT_EQUAL_TO"},
+	{"DATA_TYPE", "VALUE", "VALUES", "LOWER_BOUND", "UPPER_BOUND", "SOURCE_DATA_TYPE"}},
+	[TASK_MAP] = {"Map", 1, 1, false, {"NO_OP"},
+	{"SOURCE_DATA_TYPE", "DESTINATION_DATA_TYPE", "DATA_TYPE", "SUBFIELD_CATEGORY_MAP"}},
+	[TASK_MAP_ALL] = {"Map_all", 0, ANY_NUMBER, false, {"NO_OP"},
+	{"EXCLUDE_SOURCE_FIELDS_LIST", "INCLUDE_NEW_FIELDS", "SOURCE_DATA_TYPE", "DESTINATION_DATA_TYPE", "DATA_TYPE"}},
+	[TASK_MASK] = {"Mask", 1, ANY_NUMBER, true, {"MASK_ALL", "MASK_FIRST_N", "MASK_LAST_N"},
+	{"MASK_LENGTH", "MASK_VALUE", "DATA_TYPE", "SOURCE_DATA_TYPE"}},
+	[TASK_MERGE] = {"Merge", 1, ANY_NUMBER, false, {"NO_OP"},
+	{"CONCAT_FORMAT", "DATA_TYPE", "SOURCE_DATA_TYPE", "DESTINATION_DATA_TYPE"}},
+	[TASK_PASSTHROUGH] = {"Passthrough", 0, ANY_NUMBER, false, {"NO_OP"},
+	{"DATA_TYPE", "SOURCE_DATA_TYPE", "DESTINATION_DATA_TYPE"}},
+	[TASK_TRUNCATE] = {"Truncate", 1, ANY_NUMBER, false, {"NO_OP"},
+	{"TRUNCATE_LENGTH", "DATA_TYPE", "SOURCE_DATA_TYPE"}},
+	[TASK_VALIDATE] = {"Validate", 1, ANY_NUMBER, true,
+		{"VALIDATE_NON_NULL", "VALIDATE_NON_ZERO", "VALIDATE_NON_NEGATIVE", "VALIDATE_NUMERIC"},
+	{"VALIDATION_ACTION", "DATA_TYPE", "SOURCE_DATA_TYPE"}},
+	[TASK_PARTITION] = {"Partition", 0, ANY_NUMBER, false, {"NO_OP"},
+	{"ORDERED_PARTITION_KEYS_LIST", "SUBFIELD_CATEGORY_MAP", "DATA_TYPE"}},
+};
+
+/* one task while it is compiled */
+typedef struct Task
+{
+	int			number;			/* 1-based */
+	TaskKind	kind;
+	const TaskRule *rule;
+	List	   *fields;			/* sourceFields without empty names */
+	char	   *operator;		/* as in rule->operators; NULL: none or NO_OP */
+	char	   *destination;	/* destinationField */
+	Jsonb	   *properties;		/* taskProperties or NULL */
+} Task;
+
+typedef struct Compiler
+{
+	FlowPlan   *plan;
+	List	  **problems;
+	List	   *tasks;			/* of Task * */
+} Compiler;
+
+/* note what is wrong with a task */
+static void
+task_problem(Compiler *compiler, const Task *task, const char *fmt,...) pg_attribute_printf(3, 4);
+
+static void
+task_problem(Compiler *compiler, const Task *task, const char *fmt,...)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, "Task Validation Error: ");
+	if (task != NULL)
+		appendStringInfo(&text, "task %d (%s): ", task->number, task->rule->name);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, fmt);
+		needed = appendStringInfoVA(&text, fmt, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&text, needed);
+	}
+	*compiler->problems = lappend(*compiler->problems, text.data);
+}
+
+static char *
+property(const Task *task, const char *key)
+{
+	return jsonb_get_text(task->properties, key);
+}
+
+/* a property that is a positive number; 0 and a noted problem if it is not */
+static int
+positive_property(Compiler *compiler, const Task *task, const char *key, int otherwise)
+{
+	char	   *text = property(task, key);
+	int64		value;
+
+	if (text == NULL)
+	{
+		if (otherwise == 0)
+			task_problem(compiler, task, "taskProperties.%s is missing", key);
+		return otherwise;
+	}
+	if (!text_parse_int64(text, strlen(text), &value) || value <= 0 || value > PG_INT32_MAX)
+	{
+		task_problem(compiler, task, "taskProperties.%s \"%s\" is not a positive integer", key, text);
+		return 0;
+	}
+	return (int) value;
+}
+
+static int
+find_slot(const FlowPlan *plan, const char *name)
+{
+	for (int i = 0; i < plan->nslots; i++)
+	{
+		if (strcmp(plan->slots[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static int
+get_slot(FlowPlan *plan, const char *name)
+{
+	int			slot = find_slot(plan, name);
+
+	if (slot >= 0)
+		return slot;
+	plan->slots = plan->nslots == 0 ? palloc(sizeof(Slot)) :
+		repalloc(plan->slots, sizeof(Slot) * (plan->nslots + 1));
+	plan->slots[plan->nslots] = (Slot)
+	{
+		.name = pstrdup(name)
+	};
+	return plan->nslots++;
+}
+
+/*
+ * A list given as text: a JSON array of strings, or names between commas.
+ */
+static List *
+parse_list(Compiler *compiler, const Task *task, const char *key, const char *text)
+{
+	List	   *result = NIL;
+	const char *start = text;
+
+	if (text[strspn(text, " \t\n")] == '[')
+	{
+		Jsonb	   *array = jsonb_parse(text);
+
+		if (array == NULL || !JB_ROOT_IS_ARRAY(array))
+		{
+			task_problem(compiler, task, "taskProperties.%s \"%s\" is not a JSON array of names", key, text);
+			return NIL;
+		}
+		result = jsonb_array_texts(array);
+		if (list_length(result) != (int) JB_ROOT_COUNT(array))
+			task_problem(compiler, task, "taskProperties.%s \"%s\" is not a JSON array of names", key, text);
+		return result;
+	}
+	while (*start != '\0')
+	{
+		const char *comma = strchr(start, ',');
+		size_t		length = comma != NULL ? (size_t) (comma - start) : strlen(start);
+
+		if (length > 0)
+			result = lappend(result, pnstrdup(start, length));
+		start += length + (comma != NULL);
+	}
+	return result;
+}
+
+/* ---------- reading the tasks ---------- */
+
+static bool
+find_kind(const char *name, TaskKind *kind)
+{
+	for (int i = 0; i < (int) lengthof(rules); i++)
+	{
+		if (pg_strcasecmp(name, rules[i].name) == 0)
+		{
+			*kind = (TaskKind) i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+read_operator(Compiler *compiler, Task *task, Jsonb *definition)
+{
+	const char *source = compiler->plan->source.connector_type;
+	Jsonb	   *holder = jsonb_get_container(definition, "connectorOperator");
+	char	   *key;
+	Jsonb	   *value;
+	char	   *operator;
+
+	if (holder != NULL && JB_ROOT_COUNT(holder) > 0)
+	{
+		if (!jsonb_get_only(holder, &key, &value, &operator) || operator == NULL)
+		{
+			task_problem(compiler, task, "connectorOperator must have exactly one member: the source connector and its operator");
+			return;
+		}
+		if (pg_strcasecmp(operator, "NO_OP") == 0)
+			operator = NULL;
+		else
+		{
+			bool		known = false;
+
+			for (int i = 0; task->rule->operators[i] != NULL; i++)
+			{
+				if (pg_strcasecmp(operator, task->rule->operators[i]) == 0)
+				{
+					task->operator = pstrdup(task->rule->operators[i]);
+					known = true;
+				}
+			}
+			if (!known)
+			{
+				task_problem(compiler, task, "operator \"%s\" is not one of a %s task", operator, task->rule->name);
+				return;
+			}
+			if (pg_strcasecmp(key, source) != 0)
+			{
+				task_problem(compiler, task, "connectorOperator names \"%s\", but the source is \"%s\"", key, source);
+				return;
+			}
+			if ((compiler->plan->source.traits->operators & (1u << task_operator_find(task->operator))) == 0)
+				task_problem(compiler, task, "operator %s is not supported for source %s", task->operator, source);
+		}
+	}
+	if (task->operator == NULL && task->rule->needs_operator)
+		task_problem(compiler, task, "connectorOperator.%s is missing: it says what to do", source);
+}
+
+static Task *
+read_task(Compiler *compiler, Jsonb *definition, int number)
+{
+	Task	   *task = palloc0(sizeof(Task));
+	char	   *type = jsonb_get_text(definition, "taskType");
+	ListCell   *lc;
+
+	task->number = number;
+	if (type == NULL || !find_kind(type, &task->kind))
+	{
+		*compiler->problems = lappend(*compiler->problems,
+									  psprintf("Task Validation Error: task %d: taskType \"%s\" is not known",
+											   number, type ? type : ""));
+		return NULL;
+	}
+	task->rule = &rules[task->kind];
+	task->properties = jsonb_get_container(definition, "taskProperties");
+	task->destination = jsonb_get_text(definition, "destinationField");
+	if (task->destination != NULL && task->destination[0] == '\0')
+		task->destination = NULL;
+
+	/* [""] stands for [] */
+	foreach(lc, jsonb_array_texts(jsonb_get_container(definition, "sourceFields")))
+	{
+		char	   *name = lfirst(lc);
+
+		if (name[0] != '\0')
+			task->fields = lappend(task->fields, name);
+	}
+	if (list_length(task->fields) < task->rule->min_fields)
+		task_problem(compiler, task, task->rule->min_fields == 1 ? "sourceFields is empty" :
+					 "sourceFields has %d fields, at least %d are needed",
+					 list_length(task->fields), task->rule->min_fields);
+	if (list_length(task->fields) > task->rule->max_fields)
+		task_problem(compiler, task, "sourceFields has %d fields, only one can be mapped at a time (Merge joins several)",
+					 list_length(task->fields));
+
+	foreach(lc, jsonb_keys(task->properties))
+	{
+		char	   *key = lfirst(lc);
+		bool		known = false;
+
+		for (int i = 0; i < (int) lengthof(task->rule->properties) && task->rule->properties[i] != NULL; i++)
+			known |= strcmp(key, task->rule->properties[i]) == 0;
+		if (!known)
+			task_problem(compiler, task, "taskProperties.%s means nothing to a %s task", key, task->rule->name);
+	}
+	read_operator(compiler, task, definition);
+	return task;
+}
+
+/* ---------- filters ---------- */
+
+static void
+compile_filter(Compiler *compiler, const Task *task)
+{
+	Filter	   *filter;
+	List	   *operands = NIL;
+	char	   *value = property(task, "VALUE");
+	char	   *values = property(task, "VALUES");
+	char	   *lower = property(task, "LOWER_BOUND");
+	char	   *upper = property(task, "UPPER_BOUND");
+	char	   *type = property(task, "DATA_TYPE");
+	char	   *complaint;
+	ListCell   *lc;
+
+	if (task->operator == NULL)
+		return;
+	if (strcmp(task->operator, "PROJECTION") == 0)
+	{
+		if (value || values || lower || upper)
+			task_problem(compiler, task, "PROJECTION takes no VALUE, VALUES or bounds");
+		return;
+	}
+	if (list_length(task->fields) != 1)
+	{
+		task_problem(compiler, task, "sourceFields has %d fields, a %s filter works on one",
+					 list_length(task->fields), task->operator);
+		return;
+	}
+
+	filter = palloc0(sizeof(Filter));
+	if (!filter_operator_from_name(task->operator, &filter->operator))
+	{
+		task_problem(compiler, task, "operator %s does not filter", task->operator);
+		return;
+	}
+	filter->field = linitial(task->fields);
+	if (type == NULL)
+		type = property(task, "SOURCE_DATA_TYPE");
+	if (type != NULL)
+	{
+		/* names are the application's own; one we do not know compares as it comes */
+		filter->typed = field_type_from_name(type, &filter->type);
+	}
+
+	if (filter->operator == FILTER_BETWEEN)
+	{
+		if (lower == NULL || upper == NULL)
+		{
+			task_problem(compiler, task, "taskProperties.%s is missing: BETWEEN needs both bounds",
+						 lower == NULL ? "LOWER_BOUND" : "UPPER_BOUND");
+			return;
+		}
+		if (value != NULL || values != NULL)
+			task_problem(compiler, task, "BETWEEN takes LOWER_BOUND and UPPER_BOUND, not VALUE or VALUES");
+		operands = list_make2(lower, upper);
+	}
+	else
+	{
+		if (lower != NULL || upper != NULL)
+			task_problem(compiler, task, "%s takes VALUE or VALUES, not bounds", task->operator);
+		if (value != NULL && values != NULL)
+			task_problem(compiler, task, "VALUE and VALUES exclude each other");
+		else if (value != NULL)
+			operands = list_make1(value);
+		else if (values != NULL)
+			operands = parse_list(compiler, task, "VALUES", values);
+		if (operands == NIL)
+		{
+			task_problem(compiler, task, "taskProperties.VALUE is missing: there is nothing to compare with");
+			return;
+		}
+		if (list_length(operands) > 1 && filter->operator != FILTER_EQUAL_TO &&
+			filter->operator != FILTER_NOT_EQUAL_TO && filter->operator != FILTER_CONTAINS)
+		{
+			task_problem(compiler, task, "%s compares with one value, VALUES has %d",
+						 task->operator, list_length(operands));
+			return;
+		}
+	}
+	filter->noperands = list_length(operands);
+	filter->operands = palloc(sizeof(char *) * filter->noperands);
+	foreach(lc, operands)
+		filter->operands[foreach_current_index(lc)] = lfirst(lc);
+
+	complaint = filter_prepare(filter);
+	if (complaint != NULL)
+	{
+		task_problem(compiler, task, "%s", complaint);
+		return;
+	}
+	compiler->plan->filters = lappend(compiler->plan->filters, filter);
+	(void) get_slot(compiler->plan, filter->field);
+}
+
+/* ---------- steps ---------- */
+
+static Step *
+new_step(Compiler *compiler, const Task *task, StepKind kind)
+{
+	Step	   *step = palloc0(sizeof(Step));
+	ListCell   *lc;
+
+	step->kind = kind;
+	step->task = task->number;
+	step->target = -1;
+	step->slots = palloc(sizeof(int) * Max(list_length(task->fields), 1));
+	foreach(lc, task->fields)
+		step->slots[step->nslots++] = get_slot(compiler->plan, lfirst(lc));
+	return step;
+}
+
+static Step *
+compile_validate(Compiler *compiler, const Task *task)
+{
+	Step	   *step = new_step(compiler, task, STEP_VALIDATE);
+	char	   *action = property(task, "VALIDATION_ACTION");
+
+	for (int i = 0; task->operator != NULL && task->rule->operators[i] != NULL; i++)
+	{
+		if (strcmp(task->operator, task->rule->operators[i]) == 0)
+			step->validate = (ValidateOperator) i;
+	}
+	if (action == NULL)
+		task_problem(compiler, task, "taskProperties.VALIDATION_ACTION is missing: DropRecord skips the record, DropDataset ends the run");
+	else if (pg_strcasecmp(action, "DropDataset") == 0 || pg_strcasecmp(action, "TerminateFlow") == 0)
+		step->terminate = true;
+	else if (pg_strcasecmp(action, "DropRecord") != 0)
+		task_problem(compiler, task, "taskProperties.VALIDATION_ACTION \"%s\" is none of DropRecord, DropDataset", action);
+	return step;
+}
+
+static Step *
+compile_mask(Compiler *compiler, const Task *task)
+{
+	Step	   *step = new_step(compiler, task, STEP_MASK);
+
+	for (int i = 0; task->operator != NULL && task->rule->operators[i] != NULL; i++)
+	{
+		if (strcmp(task->operator, task->rule->operators[i]) == 0)
+			step->mask = (MaskOperator) i;
+	}
+	step->length = positive_property(compiler, task, "MASK_LENGTH", step->mask == MASK_ALL ? 5 : 0);
+	step->mask_value = property(task, "MASK_VALUE");
+	if (step->mask_value == NULL)
+		step->mask_value = "*";
+	else if (step->mask_value[0] == '\0' ||
+			 pg_mblen(step->mask_value) != (int) strlen(step->mask_value))
+		task_problem(compiler, task, "taskProperties.MASK_VALUE \"%s\" is not one character", step->mask_value);
+	return step;
+}
+
+static Step *
+compile_truncate(Compiler *compiler, const Task *task)
+{
+	Step	   *step = new_step(compiler, task, STEP_TRUNCATE);
+
+	step->length = positive_property(compiler, task, "TRUNCATE_LENGTH", 0);
+	return step;
+}
+
+/* a Merge or Arithmetic task fills a slot of its own */
+static void
+set_target(Compiler *compiler, const Task *task, Step *step)
+{
+	char	   *name = task->destination;
+
+	if (name == NULL)
+	{
+		StringInfoData joined;
+		ListCell   *lc;
+
+		initStringInfo(&joined);
+		foreach(lc, task->fields)
+			appendStringInfo(&joined, "%s%s", foreach_current_index(lc) > 0 ? "," : "", (char *) lfirst(lc));
+		name = joined.data;
+	}
+	step->target = get_slot(compiler->plan, name);
+	if (compiler->plan->slots[step->target].derived)
+		task_problem(compiler, task, "field \"%s\" is made by another task already", name);
+	compiler->plan->slots[step->target].derived = true;
+}
+
+static void
+add_part(Step *step, const char *literal, size_t length, int slot)
+{
+	step->parts = step->nparts == 0 ? palloc(sizeof(MergePart)) :
+		repalloc(step->parts, sizeof(MergePart) * (step->nparts + 1));
+	step->parts[step->nparts++] = (MergePart)
+	{
+		.literal = pnstrdup(literal, length),.slot = slot
+	};
+}
+
+/*
+ * CONCAT_FORMAT: literal text with ${field} in it; $${ is a literal ${.
+ */
+static Step *
+compile_merge(Compiler *compiler, const Task *task)
+{
+	Step	   *step = new_step(compiler, task, STEP_MERGE);
+	char	   *format = property(task, "CONCAT_FORMAT");
+	StringInfoData literal;
+
+	initStringInfo(&literal);
+	set_target(compiler, task, step);
+	if (format == NULL)
+	{
+		for (int i = 0; i < step->nslots; i++)
+			add_part(step, "", 0, step->slots[i]);
+		return step;
+	}
+	for (char *p = format; *p != '\0';)
+	{
+		if (strncmp(p, "$${", 3) == 0)
+		{
+			appendStringInfoString(&literal, "${");
+			p += 3;
+		}
+		else if (strncmp(p, "${", 2) == 0)
+		{
+			char	   *end = strchr(p, '}');
+			char	   *name;
+			bool		listed = false;
+			ListCell   *lc;
+
+			if (end == NULL)
+			{
+				task_problem(compiler, task, "taskProperties.CONCAT_FORMAT: \"${\" is not closed by \"}\" in \"%s\"", p);
+				return step;
+			}
+			name = pnstrdup(p + 2, end - p - 2);
+			foreach(lc, task->fields)
+				listed |= strcmp(lfirst(lc), name) == 0;
+			if (!listed)
+				task_problem(compiler, task, "taskProperties.CONCAT_FORMAT: \"%s\" is not among the sourceFields", name);
+			else
+			{
+				add_part(step, literal.data, literal.len, get_slot(compiler->plan, name));
+				resetStringInfo(&literal);
+			}
+			p = end + 1;
+		}
+		else
+			appendStringInfoChar(&literal, *p++);
+	}
+	add_part(step, literal.data, literal.len, -1);
+	return step;
+}
+
+static Step *
+compile_arithmetic(Compiler *compiler, Task *task)
+{
+	char	   *order = property(task, "MATH_OPERATION_FIELDS_ORDER");
+	List	   *source_fields = task->fields;
+	Step	   *step;
+
+	if (order != NULL)
+	{
+		List	   *ordered = parse_list(compiler, task, "MATH_OPERATION_FIELDS_ORDER", order);
+		ListCell   *lc;
+
+		foreach(lc, ordered)
+		{
+			bool		listed = false;
+			ListCell   *lc2;
+
+			foreach(lc2, source_fields)
+				listed |= strcmp(lfirst(lc2), lfirst(lc)) == 0;
+			if (!listed)
+				task_problem(compiler, task, "taskProperties.MATH_OPERATION_FIELDS_ORDER: \"%s\" is not among the sourceFields",
+							 (char *) lfirst(lc));
+		}
+		if (list_length(ordered) < list_length(source_fields))
+			task_problem(compiler, task, "taskProperties.MATH_OPERATION_FIELDS_ORDER names %d of %d sourceFields",
+						 list_length(ordered), list_length(source_fields));
+		if (ordered != NIL)
+			task->fields = ordered;
+	}
+	step = new_step(compiler, task, STEP_ARITHMETIC);
+	task->fields = source_fields;
+	for (int i = 0; task->operator != NULL && task->rule->operators[i] != NULL; i++)
+	{
+		if (strcmp(task->operator, task->rule->operators[i]) == 0)
+			step->arithmetic = (ArithmeticOperator) i;
+	}
+	set_target(compiler, task, step);
+	return step;
+}
+
+/* is the step about a derived field that no step in the list makes? */
+static bool
+waits(const FlowPlan *plan, const Step *step, List *done)
+{
+	for (int i = 0; i < step->nslots; i++)
+	{
+		bool		made = !plan->slots[step->slots[i]].derived;
+		ListCell   *lc;
+
+		foreach(lc, done)
+			made |= ((Step *) lfirst(lc))->target == step->slots[i];
+		if (!made)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Put steps into the order of execution: by kind, as StepKind's order says, but
+ * each only when all it works on is there.
+ */
+static void
+order_steps(Compiler *compiler, List *steps)
+{
+	FlowPlan   *plan = compiler->plan;
+
+	while (steps != NIL)
+	{
+		Step	   *next = NULL;
+		ListCell   *lc;
+
+		foreach(lc, steps)
+		{
+			Step	   *step = lfirst(lc);
+			bool		masks = step->kind == STEP_MASK || step->kind == STEP_TRUNCATE;
+
+			if (waits(plan, step, plan->steps))
+				continue;
+			if (next == NULL || (masks && next->kind > STEP_TRUNCATE) ||
+				(step->kind == STEP_VALIDATE && next->kind != STEP_VALIDATE))
+				next = step;
+		}
+		if (next == NULL)
+		{
+			Step	   *step = linitial(steps);
+
+			task_problem(compiler, NULL, "task %d works on a field that depends on its own result", step->task);
+			return;
+		}
+		steps = list_delete_ptr(steps, next);
+		plan->steps = lappend(plan->steps, next);
+	}
+}
+
+/* ---------- mapping ---------- */
+
+static void
+compile_map(Compiler *compiler, const Task *task)
+{
+	Output	   *output;
+	char	   *type = property(task, "DESTINATION_DATA_TYPE");
+	ListCell   *lc;
+
+	if (task->fields == NIL)
+		return;
+	output = palloc0(sizeof(Output));
+	output->slot = get_slot(compiler->plan, linitial(task->fields));
+	output->name = task->destination ? task->destination : linitial(task->fields);
+	if (type != NULL)
+	{
+		Field		field = {0};
+
+		output->typed = field_set_type(&field, type);
+		output->type = field.type;
+		output->precision = field.precision;
+		output->scale = field.scale;
+	}
+	foreach(lc, compiler->plan->outputs)
+	{
+		if (strcmp(((Output *) lfirst(lc))->name, output->name) == 0)
+			task_problem(compiler, task, "destinationField \"%s\" is mapped twice", output->name);
+	}
+	compiler->plan->outputs = lappend(compiler->plan->outputs, output);
+}
+
+static void
+compile_map_all(Compiler *compiler, const Task *task)
+{
+	FlowPlan   *plan = compiler->plan;
+	char	   *exclude = property(task, "EXCLUDE_SOURCE_FIELDS_LIST");
+	char	   *include_new = property(task, "INCLUDE_NEW_FIELDS");
+
+	if (plan->map_all)
+		task_problem(compiler, task, "all fields are mapped by another task already");
+	plan->map_all = true;
+	plan->include_new = true;
+	if (exclude != NULL)
+		plan->exclude = parse_list(compiler, task, "EXCLUDE_SOURCE_FIELDS_LIST", exclude);
+	if (include_new != NULL)
+	{
+		if (pg_strcasecmp(include_new, "false") == 0)
+			plan->include_new = false;
+		else if (pg_strcasecmp(include_new, "true") != 0)
+			task_problem(compiler, task, "taskProperties.INCLUDE_NEW_FIELDS \"%s\" is none of true, false", include_new);
+	}
+	if (task->destination != NULL)
+		task_problem(compiler, task, "destinationField \"%s\" makes no sense where all fields keep their names", task->destination);
+}
+
+static void
+compile_partition(Compiler *compiler, const Task *task)
+{
+	FlowPlan   *plan = compiler->plan;
+	char	   *keys = property(task, "ORDERED_PARTITION_KEYS_LIST");
+	ListCell   *lc;
+
+	if (plan->partition_keys != NIL)
+		task_problem(compiler, task, "there is another Partition task");
+	plan->partition_keys = keys != NULL ?
+		parse_list(compiler, task, "ORDERED_PARTITION_KEYS_LIST", keys) : task->fields;
+	if (plan->partition_keys == NIL)
+		task_problem(compiler, task, "taskProperties.ORDERED_PARTITION_KEYS_LIST is missing");
+	if (list_length(plan->partition_keys) > 10)
+		task_problem(compiler, task, "%d partition keys, at most 10 are allowed", list_length(plan->partition_keys));
+	if (plan->destination.bucket == NULL)
+		task_problem(compiler, task, "only an S3 destination is partitioned, not %s",
+					 plan->destination.connector_type ? plan->destination.connector_type : "this one");
+	foreach(lc, plan->partition_keys)
+	{
+		for (ListCell *other = list_head(plan->partition_keys); other != lc; other = lnext(plan->partition_keys, other))
+		{
+			if (strcmp(lfirst(other), lfirst(lc)) == 0)
+				task_problem(compiler, task, "partition key \"%s\" is named twice", (char *) lfirst(lc));
+		}
+	}
+}
+
+/* names that must be among the destination's fields, which are known unless all are mapped */
+static void
+check_destination_fields(Compiler *compiler, List *names, const char *what)
+{
+	FlowPlan   *plan = compiler->plan;
+	ListCell   *lc;
+
+	if (plan->map_all)
+		return;
+	foreach(lc, names)
+	{
+		bool		found = false;
+		ListCell   *lc2;
+
+		foreach(lc2, plan->outputs)
+			found |= strcmp(((Output *) lfirst(lc2))->name, lfirst(lc)) == 0;
+		if (!found)
+			task_problem(compiler, NULL, "%s \"%s\" is not mapped to the destination", what, (char *) lfirst(lc));
+	}
+}
+
+void
+compile_tasks(FlowPlan *plan, Jsonb *definition, List **problems)
+{
+	Compiler	compiler = {.plan = plan,.problems = problems};
+	List	   *steps = NIL;
+	bool		passthrough = false;
+	int			number = 0;
+	ListCell   *lc;
+
+	foreach(lc, jsonb_array_containers(jsonb_get_container(definition, "tasks")))
+	{
+		Task	   *task = read_task(&compiler, lfirst(lc), ++number);
+
+		if (task != NULL)
+			compiler.tasks = lappend(compiler.tasks, task);
+	}
+
+	foreach(lc, compiler.tasks)
+	{
+		Task	   *task = lfirst(lc);
+
+		switch (task->kind)
+		{
+			case TASK_FILTER:
+				compile_filter(&compiler, task);
+				break;
+			case TASK_VALIDATE:
+				steps = lappend(steps, compile_validate(&compiler, task));
+				break;
+			case TASK_MASK:
+				steps = lappend(steps, compile_mask(&compiler, task));
+				break;
+			case TASK_TRUNCATE:
+				steps = lappend(steps, compile_truncate(&compiler, task));
+				break;
+			case TASK_MERGE:
+				steps = lappend(steps, compile_merge(&compiler, task));
+				break;
+			case TASK_ARITHMETIC:
+				steps = lappend(steps, compile_arithmetic(&compiler, task));
+				break;
+			case TASK_MAP:
+				compile_map(&compiler, task);
+				break;
+			case TASK_PASSTHROUGH:
+				passthrough = true;
+				compile_map_all(&compiler, task);
+				break;
+			case TASK_MAP_ALL:
+				compile_map_all(&compiler, task);
+				break;
+			case TASK_PARTITION:
+				compile_partition(&compiler, task);
+				break;
+		}
+	}
+	if (plan->outputs == NIL && !plan->map_all)
+		task_problem(&compiler, NULL, "You must specify a projection task or a MAP_ALL task: no Map, Map_all or Passthrough task sends a field to the destination");
+	if (passthrough && (plan->outputs != NIL || steps != NIL))
+		task_problem(&compiler, NULL, "Passthrough sends records as they are and cannot be combined with other mappings or changes");
+
+	foreach(lc, plan->filters)
+	{
+		Filter	   *filter = lfirst(lc);
+
+		if (plan->slots[find_slot(plan, filter->field)].derived)
+			task_problem(&compiler, NULL, "a filter works on \"%s\", which only a later task makes", filter->field);
+	}
+	check_destination_fields(&compiler, plan->partition_keys, "partition key");
+	check_destination_fields(&compiler, plan->id_fields, "id field");
+	order_steps(&compiler, steps);
+}

@@ -1,0 +1,258 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.c
+ *	  Compiles a flow definition: its two ends, then its tasks.
+ *
+ * IDENTIFICATION
+ *	  src/flow/plan.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "apps/apps.h"
+#include "flow/plan.h"
+#include "record/errors.h"
+#include "record/jsonb_access.h"
+
+static void problem(List **problems, const char *fmt,...) pg_attribute_printf(2, 3);
+
+static void
+problem(List **problems, const char *fmt,...)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, fmt);
+		needed = appendStringInfoVA(&text, fmt, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&text, needed);
+	}
+	*problems = lappend(*problems, text.data);
+}
+
+/*
+ * The connector's own properties lie under its key in
+ * source/destinationConnectorProperties.
+ */
+static Jsonb *
+own_properties(Jsonb *properties, const ConnectorTraits *traits)
+{
+	ListCell   *lc;
+
+	foreach(lc, jsonb_keys(properties))
+	{
+		char	   *key = lfirst(lc);
+
+		if (connector_traits_find(key) == traits)
+			return jsonb_get_container(properties, key);
+	}
+	return NULL;
+}
+
+static void
+compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *properties_key,
+			List **problems)
+{
+	char	   *type = jsonb_get_text(config, "connectorType");
+
+	end->profile = jsonb_get_text(config, "connectorProfileName");
+	if (type == NULL)
+	{
+		problem(problems, "%s.connectorType is missing", path);
+		return;
+	}
+	end->traits = connector_traits_find(type);
+	if (end->traits == NULL)
+	{
+		problem(problems, "%s.connectorType \"%s\" is not known", path, type);
+		return;
+	}
+	end->connector_type = end->traits->type;
+
+	if (end->profile == NULL && end->traits->needs_profile)
+	{
+		problem(problems, "%s.connectorProfileName is missing: %s needs a connector profile%s", path, end->traits->type,
+				connector_traits_type(end->traits) == CONNECTOR_CUSTOM ?
+				" (\"" POSTGRESQL_LABEL "\" for tables of this database)" : "");
+		return;
+	}
+	if (end->profile != NULL && strcmp(end->profile, POSTGRESQL_LABEL) != 0)
+		ereport(ERROR,
+				appflow_error(WF_NOT_FOUND),
+				errmsg("Connector Profile with name %s does not exist.", end->profile),
+				errhint("Tables of this database have the built-in profile \"%s\".", POSTGRESQL_LABEL));
+	if (connector_traits_type(end->traits) == CONNECTOR_CUSTOM)
+		end->connector_label = POSTGRESQL_LABEL;
+
+	end->connector = app_find(end->connector_type, end->connector_label);
+	if (end->connector == NULL)
+		ereport(ERROR,
+				appflow_error(WF_UNSUPPORTED),
+				errmsg("connector type \"%s\" cannot move records in this version", end->connector_type),
+				errhint("Connectors that can: S3, and CustomConnector with the profile \"%s\".", POSTGRESQL_LABEL));
+
+	end->properties = own_properties(jsonb_get_container(config, properties_key), end->traits);
+	if (end->properties == NULL)
+	{
+		problem(problems, "%s.%s.%s is missing", path, properties_key, end->traits->key);
+		return;
+	}
+	end->entity = jsonb_get_text(end->properties, "entityName");
+	if (end->entity == NULL)
+		end->entity = jsonb_get_text(end->properties, "object");
+	if (connector_traits_type(end->traits) == CONNECTOR_S3)
+	{
+		end->bucket = jsonb_get_text(end->properties, "bucketName");
+		if (end->bucket == NULL || end->bucket[0] == '\0')
+			problem(problems, "%s.%s.S3.bucketName is missing", path, properties_key);
+	}
+	else if (end->entity == NULL || end->entity[0] == '\0')
+		problem(problems, "%s.%s.%s.entityName is missing", path, properties_key, end->traits->key);
+}
+
+/* what source and destination can be together */
+static void
+check_pair(const FlowPlan *plan, Jsonb *definition, List **problems)
+{
+	const ConnectorTraits *source = plan->source.traits;
+	const ConnectorTraits *destination = plan->destination.traits;
+	char	   *trigger = jsonb_get_text(jsonb_get_container(definition, "triggerConfig"), "triggerType");
+
+	if (!source->source)
+		problem(problems, "%s cannot be a source", source->type);
+	else if (!destination->destination)
+		problem(problems, "%s cannot be a destination", destination->type);
+	else if (!connector_may_feed(source, destination))
+		problem(problems, "records of %s cannot go to %s", source->type, destination->type);
+	for (int i = 0; trigger != NULL && i < (int) lengthof(trigger_names); i++)
+	{
+		if (pg_strcasecmp(trigger, trigger_names[i]) == 0 &&
+			(connector_pair_triggers(source, destination) & (1 << i)) == 0)
+			problem(problems, "triggerType %s is not supported for flows from %s to %s",
+					trigger_names[i], source->type, destination->type);
+	}
+}
+
+static const struct
+{
+	const char *name;
+	WriteOperation operation;
+}			write_operations[] = {
+	{"INSERT", WRITE_INSERT},
+	{"UPSERT", WRITE_UPSERT},
+	{"UPDATE", WRITE_UPDATE},
+	{"DELETE", WRITE_DELETE},
+};
+
+static void
+compile_write(FlowPlan *plan, List **problems)
+{
+	Jsonb	   *properties = plan->destination.properties;
+	char	   *operation = jsonb_get_text(properties, "writeOperationType");
+	Jsonb	   *error_handling = jsonb_get_container(properties, "errorHandlingConfig");
+
+	plan->operation = WRITE_INSERT;
+	if (operation != NULL)
+	{
+		bool		known = false;
+
+		for (int i = 0; i < (int) lengthof(write_operations); i++)
+		{
+			if (pg_strcasecmp(operation, write_operations[i].name) == 0)
+			{
+				plan->operation = write_operations[i].operation;
+				known = true;
+			}
+		}
+		if (!known)
+			problem(problems, "writeOperationType \"%s\" is none of INSERT, UPSERT, UPDATE, DELETE", operation);
+	}
+
+	plan->id_fields = jsonb_array_texts(jsonb_get_container(properties, "idFieldNames"));
+	if (plan->operation != WRITE_INSERT && plan->id_fields == NIL)
+		problem(problems, "idFieldNames is missing: %s has to know which fields identify a record", operation);
+
+	if (error_handling != NULL)
+	{
+		plan->error_bucket = jsonb_get_text(error_handling, "bucketName");
+		plan->error_prefix = jsonb_get_text(error_handling, "bucketPrefix");
+		plan->fail_on_first_error = jsonb_get_bool(error_handling, "failOnFirstDestinationError", false);
+	}
+}
+
+static void
+compile_s3(FlowPlan *plan, List **problems)
+{
+	if (plan->source.properties != NULL && plan->source.bucket != NULL)
+	{
+		Jsonb	   *format = jsonb_get_container(plan->source.properties, "s3InputFormatConfig");
+		char	   *type = jsonb_get_text(format, "s3InputFileType");
+
+		if (type != NULL && pg_strcasecmp(type, "CSV") != 0 && pg_strcasecmp(type, "JSON") != 0)
+			problem(problems, "s3InputFileType \"%s\" is none of CSV, JSON", type);
+	}
+	if (plan->destination.properties != NULL && plan->destination.bucket != NULL)
+	{
+		Jsonb	   *format = jsonb_get_container(plan->destination.properties, "s3OutputFormatConfig");
+		Jsonb	   *aggregation = jsonb_get_container(format, "aggregationConfig");
+		char	   *type = jsonb_get_text(aggregation, "aggregationType");
+		int64		size;
+
+		if (type != NULL && pg_strcasecmp(type, "SingleFile") == 0 &&
+			jsonb_get_int64(aggregation, "targetFileSize", &size))
+			problem(problems, "aggregationConfig.targetFileSize goes with aggregationType None, not with SingleFile");
+		if (jsonb_get_int64(aggregation, "targetFileSize", &size) && size <= 0)
+			problem(problems, "aggregationConfig.targetFileSize is a number of megabytes above 0");
+	}
+}
+
+FlowPlan *
+flow_compile(Jsonb *definition)
+{
+	FlowPlan   *plan = palloc0(sizeof(FlowPlan));
+	List	   *problems = NIL;
+	List	   *destinations;
+
+	destinations = jsonb_array_containers(jsonb_get_container(definition, "destinationFlowConfigList"));
+	if (list_length(destinations) != 1)
+		problem(&problems, "destinationFlowConfigList has %d entries, a flow has exactly one destination",
+				list_length(destinations));
+	compile_end(&plan->source, jsonb_get_container(definition, "sourceFlowConfig"),
+				"sourceFlowConfig", "sourceConnectorProperties", &problems);
+	if (destinations != NIL)
+		compile_end(&plan->destination, linitial(destinations),
+					"destinationFlowConfigList.1", "destinationConnectorProperties", &problems);
+	if (plan->destination.properties != NULL)
+		compile_write(plan, &problems);
+	compile_s3(plan, &problems);
+	if (plan->source.traits != NULL && plan->destination.traits != NULL)
+		check_pair(plan, definition, &problems);
+	if (plan->source.traits != NULL)
+		compile_tasks(plan, definition, &problems);
+
+	if (problems != NIL)
+	{
+		StringInfoData text;
+		ListCell   *lc;
+
+		initStringInfo(&text);
+		foreach(lc, problems)
+		{
+			if (foreach_current_index(lc) > 0)
+				appendStringInfoString(&text, "; ");
+			appendStringInfoString(&text, lfirst(lc));
+		}
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("Create Flow request failed: [%s]", text.data));
+	}
+	return plan;
+}

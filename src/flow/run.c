@@ -1,0 +1,296 @@
+/*-------------------------------------------------------------------------
+ *
+ * run.c
+ *	  Carries out one run of a flow: source to destination.
+ *
+ * IDENTIFICATION
+ *	  src/flow/run.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/object_store.h"
+#include "flow/rejects.h"
+#include "flow/run.h"
+#include "flow/transform.h"
+#include "miscadmin.h"
+#include "record/errors.h"
+#include "record/jsonb_access.h"
+#include "utils/memutils.h"
+
+struct FlowRun
+{
+	RunRequest	request;
+	MemoryContext context;
+	FlowPlan   *plan;
+	ConnectorSession source;
+	ConnectorSession destination;
+	ObjectStore *error_store;
+
+	RecordReader *reader;
+	RecordWriter *writer;
+	Transform  *transform;
+	Rejects    *rejects;
+	uint64		records;		/* read */
+};
+
+static void
+set_phase(FlowRun *run, RunPhase phase)
+{
+	pg_atomic_write_u32(&run->request.progress->phase, phase);
+}
+
+static void
+open_session(ConnectorSession *session, const FlowEnd *end, Oid role)
+{
+	session->connector = end->connector;
+	session->profile_name = end->profile;
+	session->role = role;
+	if (end->bucket != NULL)
+		session->store = object_store_for_bucket(end->bucket);
+}
+
+FlowRun *
+flow_run_prepare(const RunRequest *request)
+{
+	FlowRun    *run = palloc0(sizeof(FlowRun));
+
+	run->request = *request;
+	run->context = CurrentMemoryContext;
+	set_phase(run, PHASE_STARTING);
+	run->plan = flow_compile(request->definition);
+	open_session(&run->source, &run->plan->source, request->owner);
+	open_session(&run->destination, &run->plan->destination, request->owner);
+	if (run->plan->error_bucket != NULL)
+		run->error_store = object_store_for_bucket(run->plan->error_bucket);
+	run->rejects = rejects_create(run->plan, request->flow_name, request->execution_id, run->error_store);
+	return run;
+}
+
+bool
+flow_run_transactional(const FlowRun *run)
+{
+	return run->plan->source.connector->transactional || run->plan->destination.connector->transactional;
+}
+
+/*
+ * Does the destination need types for fields whose type no task tells?  Text
+ * formats do not: a value is written as it was read.
+ */
+static bool
+needs_types(const FlowPlan *plan)
+{
+	ListCell   *lc;
+	bool		all_typed = !plan->map_all;
+
+	if (plan->destination.connector->typed == NULL ||
+		!plan->destination.connector->typed(plan->destination.properties))
+		return !plan->include_new && plan->map_all;
+	foreach(lc, plan->outputs)
+		all_typed &= ((Output *) lfirst(lc))->typed;
+	return !all_typed;
+}
+
+static ReadRequest *
+read_request(const FlowPlan *plan)
+{
+	ReadRequest *request = palloc0(sizeof(ReadRequest));
+
+	request->entity = plan->source.entity;
+	request->properties = plan->source.properties;
+	request->all_fields = plan->map_all;
+	request->exclude = plan->exclude;
+	request->filters = plan->filters;
+	request->need_types = needs_types(plan);
+	request->sample_records = SAMPLE_DEFAULT;
+	if (plan->map_all && plan->partition_keys != NIL)
+		request->need_types = true;
+	if (plan->map_all && plan->include_new && plan->destination.connector->fixed_schema != NULL &&
+		plan->destination.connector->fixed_schema(plan->destination.properties))
+	{
+		request->need_types = true;
+		request->sample_records = SAMPLE_ALL;
+	}
+	for (int i = 0; i < plan->nslots; i++)
+	{
+		if (!plan->slots[i].derived)
+			request->fields = lappend(request->fields, plan->slots[i].name);
+	}
+	return request;
+}
+
+static WriteRequest *
+write_request(const FlowRun *run)
+{
+	const FlowPlan *plan = run->plan;
+	WriteRequest *request = palloc0(sizeof(WriteRequest));
+
+	request->entity = plan->destination.entity;
+	request->operation = plan->operation;
+	request->id_fields = plan->id_fields;
+	request->properties = plan->destination.properties;
+	request->partition_keys = plan->partition_keys;
+	request->open_schema = plan->map_all && plan->include_new;
+	request->flow_name = run->request.flow_name;
+	request->execution_id = run->request.execution_id;
+	request->schema_version = run->request.schema_version;
+	request->started_at = run->request.started_at;
+	return request;
+}
+
+static void
+publish(FlowRun *run)
+{
+	RunProgress *progress = run->request.progress;
+
+	pg_atomic_write_u64(&progress->records, run->records);
+	pg_atomic_write_u64(&progress->written, run->writer->records);
+	pg_atomic_write_u64(&progress->filtered, run->transform->filtered);
+	pg_atomic_write_u64(&progress->failed, run->rejects->count);
+	pg_atomic_write_u64(&progress->bytes_read, run->reader->bytes);
+	pg_atomic_write_u64(&progress->bytes_written, run->writer->bytes);
+}
+
+void
+flow_run_transfer(FlowRun *run)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->context);
+	WriteRequest *request;
+	Rejections	rejections = {.reject = rejects_add,.arg = run->rejects};
+	RecordSet	set;
+
+	run->reader = run->source.connector->open_reader(&run->source, read_request(run->plan));
+	run->transform = transform_create(run->plan, run->reader);
+	request = write_request(run);
+	request->schema = transform_schema(run->transform);
+	run->writer = run->destination.connector->open_writer(&run->destination, request);
+	transform_bind_writer(run->transform, run->writer);
+	run->rejects->transform = run->transform;
+
+	set_phase(run, PHASE_TRANSFERRING);
+	for (;;)
+	{
+		Batch	   *batch = run->transform->batch;
+
+		CHECK_FOR_INTERRUPTS();
+		batch_reset(batch);
+		batch->first_record = run->records + 1;
+		if (!run->reader->next(run->reader, batch))
+			break;
+		run->records += batch->nrows;
+		transform_batch(run->transform, &set, &rejections);
+		if (set.nrows > 0)
+			run->writer->put(run->writer, &set, &rejections);
+		publish(run);
+	}
+	run->reader->close(run->reader);
+	set_phase(run, PHASE_FINISHING);
+	if (run->rejects->count > 0 && run->writer->records == 0)
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("all " UINT64_FORMAT " records failed; the first: %s",
+					   run->rejects->count, run->rejects->first));
+	run->writer->seal(run->writer);
+	publish(run);
+	MemoryContextSwitchTo(old);
+}
+
+void
+flow_run_finish(FlowRun *run)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->context);
+
+	rejects_finish(run->rejects);
+	run->writer->finish(run->writer);
+	publish(run);
+	set_phase(run, PHASE_DONE);
+	MemoryContextSwitchTo(old);
+}
+
+void
+flow_run_abort(FlowRun *run)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->context);
+
+	if (run->writer != NULL)
+		run->writer->abort(run->writer);
+
+	/* why records failed is worth more in a run that failed than in any other */
+	PG_TRY();
+	{
+		rejects_finish(run->rejects);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(run->context);
+		EmitErrorReport();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+}
+
+RunOutcome
+flow_run_outcome(const FlowRun *run)
+{
+	RunOutcome	outcome = {0};
+	uint64		written = 0;
+
+	if (run->writer != NULL)
+	{
+		written = run->writer->records;
+		outcome.bytes_written = run->writer->bytes;
+	}
+	if (run->reader != NULL)
+		outcome.bytes_processed = run->reader->bytes;
+	if (run->transform != NULL)
+		outcome.records_filtered = run->transform->filtered;
+	outcome.put_failures = run->rejects->count;
+	outcome.records_processed = written + outcome.put_failures;
+	if (outcome.put_failures > 0)
+		outcome.message = psprintf(UINT64_FORMAT " of " UINT64_FORMAT " records failed; the first: %s%s%s%s%s",
+								   outcome.put_failures, outcome.records_processed, run->rejects->first,
+								   run->error_store != NULL ? "; all are in s3://" : "",
+								   run->error_store != NULL ? run->rejects->bucket : "",
+								   run->error_store != NULL ? "/" : "",
+								   run->error_store != NULL ? run->rejects->key : "");
+	return outcome;
+}
+
+/* ---------- after a crash ---------- */
+
+struct FlowSweep
+{
+	const char *execution_id;
+	FlowPlan   *plan;
+	ObjectStore *destination;	/* NULL: not an object store */
+	ObjectStore *errors;
+};
+
+FlowSweep *
+flow_sweep_prepare(const RunRequest *request)
+{
+	FlowSweep  *sweep = palloc0(sizeof(FlowSweep));
+
+	sweep->execution_id = request->execution_id;
+	sweep->plan = flow_compile(request->definition);
+	if (sweep->plan->destination.bucket != NULL)
+		sweep->destination = object_store_for_bucket(sweep->plan->destination.bucket);
+	if (sweep->plan->error_bucket != NULL)
+		sweep->errors = object_store_for_bucket(sweep->plan->error_bucket);
+	return sweep;
+}
+
+void
+flow_sweep(FlowSweep *sweep)
+{
+	const FlowPlan *plan = sweep->plan;
+	char	   *prefix = jsonb_get_text(plan->destination.properties, "bucketPrefix");
+
+	if (sweep->destination != NULL)
+		store_sweep(sweep->destination, plan->destination.bucket, prefix ? prefix : "", sweep->execution_id);
+	if (sweep->errors != NULL)
+		store_sweep(sweep->errors, plan->error_bucket,
+					plan->error_prefix ? plan->error_prefix : "", sweep->execution_id);
+}

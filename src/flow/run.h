@@ -1,0 +1,101 @@
+/*-------------------------------------------------------------------------
+ *
+ * run.h
+ *	  Carries out one run of a flow: source to destination.
+ *
+ * IDENTIFICATION
+ *	  src/flow/run.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef APPFLOW_FLOW_RUN_H
+#define APPFLOW_FLOW_RUN_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "flow/plan.h"
+#include "port/atomics.h"
+
+typedef enum RunPhase
+{
+	PHASE_STARTING,				/* compiling, opening both ends, sampling */
+	PHASE_TRANSFERRING,
+	PHASE_FINISHING,			/* making the results visible */
+	PHASE_DONE
+} RunPhase;
+
+/* What others may see of a run while it goes; lives in shared memory. */
+typedef struct RunProgress
+{
+	pg_atomic_uint32 phase;		/* a RunPhase */
+	pg_atomic_uint64 records;	/* read from the source */
+	pg_atomic_uint64 written;	/* accepted by the destination */
+	pg_atomic_uint64 filtered;
+	pg_atomic_uint64 failed;
+	pg_atomic_uint64 bytes_read;
+	pg_atomic_uint64 bytes_written;
+} RunProgress;
+
+/* The run, as its claim gave it. */
+typedef struct RunRequest
+{
+	const char *flow_name;
+	const char *execution_id;	/* text of a UUID */
+	Oid			owner;			/* with whose rights */
+	Jsonb	   *definition;
+	int64		schema_version;
+	TimestampTz started_at;
+	RunProgress *progress;
+} RunRequest;
+
+typedef struct FlowRun FlowRun;
+
+/* What the run did, for the execution record. */
+typedef struct RunOutcome
+{
+	uint64		bytes_processed;
+	uint64		bytes_written;
+	uint64		records_processed;	/* sent to the destination, failures included */
+	uint64		records_filtered;
+	uint64		put_failures;
+	char	   *message;		/* executionMessage, or NULL */
+} RunOutcome;
+
+/*
+ * Compile and resolve what needs the catalogs: to be called in a transaction.
+ * Everything of the run lives in the current memory context.
+ */
+extern FlowRun *flow_run_prepare(const RunRequest *request);
+
+/* Does the run need a transaction around flow_run_transfer() ... flow_run_finish()? */
+extern bool flow_run_transactional(const FlowRun *run);
+
+/*
+ * Move the records.  Afterwards all that can fail is done and nothing is
+ * visible yet.  A run of which every record failed is an error.
+ */
+extern void flow_run_transfer(FlowRun *run);
+
+/* Make the results visible (objects; tables with the caller's commit). */
+extern void flow_run_finish(FlowRun *run);
+
+/*
+ * After a failure: undo at the destination, and still deliver the error file.
+ * Does not throw.  Call it outside of a failed transaction.
+ */
+extern void flow_run_abort(FlowRun *run);
+
+/* What has been done so far; right at any time. */
+extern RunOutcome flow_run_outcome(const FlowRun *run);
+
+/*
+ * Removing what a run that died has left staged: prepared in a transaction,
+ * carried out without.  request needs flow_name, execution_id and definition.
+ */
+typedef struct FlowSweep FlowSweep;
+
+extern FlowSweep *flow_sweep_prepare(const RunRequest *request);
+extern void flow_sweep(FlowSweep *sweep);
+
+#endif							/* APPFLOW_FLOW_RUN_H */

@@ -1,0 +1,190 @@
+/*-------------------------------------------------------------------------
+ *
+ * flows.c
+ *	  Operations on flows: CreateFlow, DescribeFlow, ListFlows, DeleteFlow.
+ *
+ * IDENTIFICATION
+ *	  src/operations/flows.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/access.h"
+#include "catalog/flow.h"
+#include "compat.h"
+#include "fmgr.h"
+#include "flow/plan.h"
+#include "miscadmin.h"
+#include "operations/operations.h"
+#include "record/errors.h"
+#include "record/jsonb_access.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "worker/worker.h"
+
+PG_FUNCTION_INFO_V1(appflow_create_flow);
+PG_FUNCTION_INFO_V1(appflow_describe_flow);
+PG_FUNCTION_INFO_V1(appflow_list_flows);
+PG_FUNCTION_INFO_V1(appflow_delete_flow);
+
+/* the definition that is kept: the request without what belongs to the call */
+static Jsonb *
+without(Jsonb *object, const char *key)
+{
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(object),
+											  CStringGetTextDatum(key)));
+}
+
+static char *
+initial_status(Jsonb *definition)
+{
+	char	   *trigger = jsonb_get_text(jsonb_get_container(definition, "triggerConfig"), "triggerType");
+
+	/* scheduled and event flows wait for StartFlow */
+	return strcmp(trigger, "OnDemand") == 0 ? "Active" : "Draft";
+}
+
+/*
+ * create_flow(request jsonb) returns jsonb: {"flowArn", "flowStatus"}.
+ * Follows CreateFlow of the API reference.
+ */
+Datum
+appflow_create_flow(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *request = operation_request(fcinfo, "CreateFlow");
+	char	   *name = jsonb_get_text(request, "flowName");
+	Jsonb	   *definition = without(without(request, "clientToken"), "tags");
+	char	   *status = initial_status(definition);
+	CatalogAccess access;
+	CatalogValue values[2];
+	Jsonb	   *response;
+
+	(void) flow_compile(definition);
+	if (!flow_insert(name, GetUserId(), status, definition, jsonb_get_container(request, "tags"),
+					 operation_user_arn()))
+		ereport(ERROR,
+				appflow_error(WF_CONFLICT),
+				errmsg("Conflict executing request: Flow with name %s already exists.", name),
+				errhint("Delete the flow first, or choose another name."));
+
+	catalog_begin(&access);
+	values[0] = catalog_text(operation_arn("flow", name));
+	values[1] = catalog_text(status);
+	catalog_execute("SELECT pg_catalog.jsonb_build_object('flowArn', $1, 'flowStatus', $2)", 2, values);
+	response = catalog_get_jsonb(&access, 0, 1);
+	catalog_end(&access);
+	PG_RETURN_JSONB_P(response);
+}
+
+/*
+ * describe_flow(request jsonb) returns jsonb.
+ * Follows DescribeFlow of the API reference.
+ */
+Datum
+appflow_describe_flow(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *request = operation_request(fcinfo, "DescribeFlow");
+	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), false);
+	CatalogAccess access;
+	CatalogValue values[2];
+	Jsonb	   *response;
+
+	catalog_begin(&access);
+	values[0] = catalog_int64(flow->flow_id);
+	values[1] = catalog_text(operation_arn("flow", flow->flow_name));
+	catalog_execute("SELECT f.definition OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+					"'flowArn', $2, 'flowStatus', f.status, 'flowStatusMessage', f.status_message, "
+					"'schemaVersion', f.schema_version, 'tags', f.tags, "
+					"'createdAt', " EPOCH("f.created_at") ", 'createdBy', f.created_by, "
+					"'lastUpdatedAt', " EPOCH("f.last_updated_at") ", 'lastUpdatedBy', f.last_updated_by, "
+					"'lastRunExecutionDetails', (SELECT pg_catalog.jsonb_build_object("
+					"'mostRecentExecutionMessage', e.execution_message, "
+					"'mostRecentExecutionTime', " EPOCH("coalesce(e.started_at, e.requested_at)") ", "
+					"'mostRecentExecutionStatus', e.status) "
+					"FROM appflow.execution_state e WHERE e.flow_id OPERATOR(pg_catalog.=) f.flow_id "
+					"ORDER BY e.requested_at DESC, e.execution_id LIMIT 1))) "
+					"FROM appflow.flow f WHERE f.flow_id OPERATOR(pg_catalog.=) $1", 2, values);
+	response = catalog_get_jsonb(&access, 0, 1);
+	catalog_end(&access);
+	PG_RETURN_JSONB_P(response);
+}
+
+/*
+ * list_flows(request jsonb) returns jsonb: {"flows": [...], "nextToken"}.
+ * Follows ListFlows of the API reference; in the order of names.
+ */
+Datum
+appflow_list_flows(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *request = operation_request(fcinfo, "ListFlows");
+	OperationPage page = operation_page(request, "ListFlows", 20);
+	CatalogAccess access;
+	CatalogValue values[4];
+	Jsonb	   *flows;
+	char	   *last;
+	bool		more;
+
+	catalog_begin(&access);
+	values[0] = catalog_text(page.after);
+	values[1] = catalog_int64(page.size);
+	values[2] = catalog_text(operation_arn("flow", ""));
+	values[3] = catalog_oid(access.user);
+	catalog_execute("WITH visible AS ("
+					"SELECT f.* FROM appflow.flow f "
+					"WHERE ($1 IS NULL OR f.flow_name OPERATOR(pg_catalog.>) $1) "
+					"AND pg_catalog.pg_has_role($4, f.owner, 'USAGE') "
+					"ORDER BY f.flow_name LIMIT $2 OPERATOR(pg_catalog.+) 1), "
+					"page AS (SELECT * FROM visible ORDER BY flow_name LIMIT $2) "
+					"SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+					"'flowArn', $3 OPERATOR(pg_catalog.||) f.flow_name, "
+					"'flowName', f.flow_name, 'flowStatus', f.status, "
+					"'description', f.definition #> '{description}', "
+					"'sourceConnectorType', f.definition #> '{sourceFlowConfig,connectorType}', "
+					"'destinationConnectorType', f.definition #> '{destinationFlowConfigList,0,connectorType}', "
+					"'sourceConnectorLabel', CASE WHEN f.definition #>> '{sourceFlowConfig,connectorType}' OPERATOR(pg_catalog.=) 'CustomConnector' "
+					"THEN f.definition #> '{sourceFlowConfig,connectorProfileName}' END, "
+					"'destinationConnectorLabel', CASE WHEN f.definition #>> '{destinationFlowConfigList,0,connectorType}' OPERATOR(pg_catalog.=) 'CustomConnector' "
+					"THEN f.definition #> '{destinationFlowConfigList,0,connectorProfileName}' END, "
+					"'triggerType', f.definition #> '{triggerConfig,triggerType}', "
+					"'createdAt', " EPOCH("f.created_at") ", 'createdBy', f.created_by, "
+					"'lastUpdatedAt', " EPOCH("f.last_updated_at") ", 'lastUpdatedBy', f.last_updated_by, "
+					"'tags', f.tags, "
+					"'lastRunExecutionDetails', (SELECT pg_catalog.jsonb_build_object("
+					"'mostRecentExecutionMessage', e.execution_message, "
+					"'mostRecentExecutionTime', " EPOCH("coalesce(e.started_at, e.requested_at)") ", "
+					"'mostRecentExecutionStatus', e.status) "
+					"FROM appflow.execution_state e WHERE e.flow_id OPERATOR(pg_catalog.=) f.flow_id "
+					"ORDER BY e.requested_at DESC, e.execution_id LIMIT 1))) ORDER BY f.flow_name), '[]'), "
+					"pg_catalog.max(f.flow_name), (SELECT pg_catalog.count(*) FROM visible) OPERATOR(pg_catalog.>) $2 "
+					"FROM page f", 4, values);
+	flows = catalog_get_jsonb(&access, 0, 1);
+	last = catalog_get_text(&access, 0, 2);
+	more = catalog_get_bool(0, 3);
+	catalog_end(&access);
+	PG_RETURN_JSONB_P(operation_page_response("flows", flows, "ListFlows", more ? last : NULL));
+}
+
+/*
+ * delete_flow(request jsonb) returns jsonb: {}.
+ * Follows DeleteFlow of the API reference.  Runs that go on are cancelled.
+ */
+Datum
+appflow_delete_flow(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *request = operation_request(fcinfo, "DeleteFlow");
+	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), true);
+	List	   *invalid = NIL;
+	ListCell   *lc;
+
+	if (strcmp(flow->status, "Active") == 0 && strcmp(flow->trigger_type, "OnDemand") != 0 &&
+		!jsonb_get_bool(request, "forceDelete", false))
+		ereport(ERROR,
+				appflow_error(WF_CONFLICT),
+				errmsg("Conflict executing request: Flow is in active state, please set forceDelete to true or deactivate the flow: %s",
+					   flow->flow_name));
+	foreach(lc, execution_cancel(flow->flow_id, NIL, &invalid))
+		worker_cancel_at_commit(lfirst(lc));
+	flow_delete(flow->flow_id);
+	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
+}

@@ -1,0 +1,59 @@
+/*-------------------------------------------------------------------------
+ *
+ * operations.h
+ *	  What the operations have in common.
+ *
+ * Every operation is a SQL function (request jsonb) RETURNS jsonb named as the
+ * operation in snake_case; the functions are documented where they are.
+ *
+ * IDENTIFICATION
+ *	  src/operations/operations.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef APPFLOW_OPERATIONS_H
+#define APPFLOW_OPERATIONS_H
+
+#include "postgres.h"
+
+#include "catalog/flow.h"
+#include "fmgr.h"
+#include "utils/jsonb.h"
+
+/* ---------- common.c ---------- */
+
+/* Settings of the operations (region, account); for _PG_init. */
+extern void operations_define_settings(void);
+
+/* arn:aws:appflow:<region>:<account>:<kind>/<name>; kind flow, connectorprofile, connector */
+extern char *operation_arn(const char *kind, const char *name);
+
+/* the current role as an ARN, for createdBy and lastUpdatedBy */
+extern char *operation_user_arn(void);
+
+/*
+ * Pages of lists, by key: the entries behind "after" in the order of the key.
+ * A token tells what it continues and is no use elsewhere.
+ */
+typedef struct OperationPage
+{
+	char	   *after;			/* NULL: from the start */
+	int64		size;
+} OperationPage;
+
+extern OperationPage operation_page(Jsonb *request, const char *operation, int64 default_size);
+
+/* {"<member>": items, "nextToken": ...}; last is the key of the last entry, NULL at the end */
+extern Jsonb *operation_page_response(const char *member, Jsonb *items, const char *operation,
+									  const char *last);
+
+/* a time as the service gives it, in SQL: epoch seconds with milliseconds */
+#define EPOCH(column) "pg_catalog.round(extract(epoch FROM " column ")::numeric, 3)"
+
+/* The request of a call, checked and in canonical form. */
+extern Jsonb *operation_request(FunctionCallInfo fcinfo, const char *operation);
+
+/* The flow of that name; ResourceNotFoundException if the user has none. */
+extern FlowRow *operation_flow(const char *name, bool for_update);
+
+#endif							/* APPFLOW_OPERATIONS_H */

@@ -1,0 +1,343 @@
+/*-------------------------------------------------------------------------
+ *
+ * shared.c
+ *	  What the processes of a server know of each other's runs.
+ *
+ * IDENTIFICATION
+ *	  src/worker/shared.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "compat.h"
+#include "miscadmin.h"
+#include "storage/condition_variable.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+#include "worker/shared.h"
+
+/* a worker that has not come by then never will */
+#define RESERVATION_MS (60 * 1000)
+
+/* runs cancelled before they began, and databases that wait for a worker */
+#define MAX_CANCELLED 64
+#define MAX_WAITING 64
+
+typedef struct SharedState
+{
+	LWLock		lock;
+	int64		incarnation;
+	ConditionVariable ended;	/* a run has */
+	Oid			waiting[MAX_WAITING];	/* InvalidOid: no entry */
+	pg_uuid_t	cancelled[MAX_CANCELLED];
+	int			next_cancelled;
+	RunSlot		slots[MAX_WORKERS];
+} SharedState;
+
+static SharedState *shared;
+static RunSlot *own;			/* this worker's slot */
+static shmem_request_hook_type previous_request_hook;
+
+static const pg_uuid_t no_execution;
+
+static void
+request(void)
+{
+	if (previous_request_hook)
+		previous_request_hook();
+	RequestAddinShmemSpace(MAXALIGN(sizeof(SharedState)));
+}
+
+void
+shared_request(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	previous_request_hook = shmem_request_hook;
+	shmem_request_hook = request;
+}
+
+static void
+attach(void)
+{
+	bool		found;
+
+	if (shared != NULL)
+		return;
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = ShmemInitStruct("appflow", sizeof(SharedState), &found);
+	if (!found)
+	{
+		memset(shared, 0, sizeof(SharedState));
+		LWLockInitialize(&shared->lock, LWLockNewTrancheId());
+		ConditionVariableInit(&shared->ended);
+		if (!pg_strong_random(&shared->incarnation, sizeof(shared->incarnation)))
+			shared->incarnation = GetCurrentTimestamp();
+		for (int i = 0; i < MAX_WORKERS; i++)
+		{
+			RunProgress *progress = &shared->slots[i].progress;
+
+			pg_atomic_init_u32(&shared->slots[i].cancel, 0);
+			pg_atomic_init_u32(&progress->phase, PHASE_STARTING);
+			pg_atomic_init_u64(&progress->records, 0);
+			pg_atomic_init_u64(&progress->written, 0);
+			pg_atomic_init_u64(&progress->filtered, 0);
+			pg_atomic_init_u64(&progress->failed, 0);
+			pg_atomic_init_u64(&progress->bytes_read, 0);
+			pg_atomic_init_u64(&progress->bytes_written, 0);
+		}
+	}
+	LWLockRelease(AddinShmemInitLock);
+	LWLockRegisterTranche(shared->lock.tranche, "appflow");
+}
+
+int64
+shared_incarnation(void)
+{
+	attach();
+	return shared->incarnation;
+}
+
+/* ---------- for those who want a run ---------- */
+
+int
+shared_reserve(Oid database, int max_workers)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int			used = 0;
+	int			result = -1;
+
+	attach();
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAX_WORKERS; i++)
+	{
+		RunSlot    *slot = &shared->slots[i];
+
+		if (slot->state == SLOT_RESERVED &&
+			TimestampDifferenceExceeds(slot->reserved_at, now, RESERVATION_MS))
+			slot->state = SLOT_FREE;
+		if (slot->state != SLOT_FREE)
+			used++;
+
+		/* take the free slot that has been unused longest: its last run may still be looked at */
+		else if (result < 0 || slot->started_at < shared->slots[result].started_at)
+			result = i;
+	}
+	if (used >= max_workers)
+		result = -1;
+	if (result >= 0)
+	{
+		RunSlot    *slot = &shared->slots[result];
+
+		slot->state = SLOT_RESERVED;
+		slot->reserved_at = now;
+		slot->database = database;
+		slot->pid = 0;
+		slot->execution = no_execution;
+		slot->running = false;
+		slot->lost = false;
+	}
+	else
+	{
+		int			entry = -1;
+
+		for (int i = 0; i < MAX_WAITING; i++)
+		{
+			if (shared->waiting[i] == database)
+			{
+				entry = i;
+				break;
+			}
+			if (shared->waiting[i] == InvalidOid && entry < 0)
+				entry = i;
+		}
+		if (entry >= 0)
+			shared->waiting[entry] = database;
+	}
+	LWLockRelease(&shared->lock);
+	return result;
+}
+
+void
+shared_unreserve(int slot)
+{
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	if (shared->slots[slot].state == SLOT_RESERVED)
+		shared->slots[slot].state = SLOT_FREE;
+	LWLockRelease(&shared->lock);
+}
+
+void
+shared_cancel(const pg_uuid_t *execution)
+{
+	pid_t		pid = 0;
+
+	attach();
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAX_WORKERS; i++)
+	{
+		RunSlot    *slot = &shared->slots[i];
+
+		if (slot->state == SLOT_WORKING && slot->running &&
+			memcmp(&slot->execution, execution, sizeof(pg_uuid_t)) == 0)
+		{
+			pg_atomic_write_u32(&slot->cancel, 1);
+			pid = slot->pid;
+		}
+	}
+	if (pid == 0)
+	{
+		shared->cancelled[shared->next_cancelled] = *execution;
+		shared->next_cancelled = (shared->next_cancelled + 1) % MAX_CANCELLED;
+	}
+	LWLockRelease(&shared->lock);
+	if (pid != 0)
+		kill(pid, SIGINT);
+}
+
+void
+shared_wait(long milliseconds)
+{
+	attach();
+	(void) ConditionVariableTimedSleep(&shared->ended, milliseconds, PG_WAIT_EXTENSION);
+	ConditionVariableCancelSleep();
+}
+
+int
+shared_copy_slots(RunSlot *slots)
+{
+	attach();
+	LWLockAcquire(&shared->lock, LW_SHARED);
+	memcpy(slots, shared->slots, sizeof(shared->slots));
+	LWLockRelease(&shared->lock);
+	return MAX_WORKERS;
+}
+
+bool
+shared_alive(const pg_uuid_t *execution, int64 incarnation)
+{
+	bool		alive = false;
+
+	attach();
+	if (incarnation != shared->incarnation)
+		return false;
+	LWLockAcquire(&shared->lock, LW_SHARED);
+	for (int i = 0; i < MAX_WORKERS; i++)
+	{
+		RunSlot    *slot = &shared->slots[i];
+
+		if (!slot->lost && memcmp(&slot->execution, execution, sizeof(pg_uuid_t)) == 0)
+			alive = true;
+	}
+	LWLockRelease(&shared->lock);
+	return alive;
+}
+
+/* ---------- for workers ---------- */
+
+static void
+release(int code, Datum arg)
+{
+	(void) shared_detach();
+}
+
+bool
+shared_attach(int slot)
+{
+	bool		ours = false;
+
+	attach();
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	if (shared->slots[slot].state == SLOT_RESERVED)
+	{
+		ours = true;
+		own = &shared->slots[slot];
+		own->state = SLOT_WORKING;
+		own->pid = MyProcPid;
+	}
+	LWLockRelease(&shared->lock);
+	if (ours)
+		before_shmem_exit(release, (Datum) 0);
+	return ours;
+}
+
+bool
+shared_begin_run(const pg_uuid_t *execution, TimestampTz started_at)
+{
+	bool		cancelled = false;
+
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAX_CANCELLED; i++)
+	{
+		if (memcmp(&shared->cancelled[i], execution, sizeof(pg_uuid_t)) == 0)
+		{
+			shared->cancelled[i] = no_execution;
+			cancelled = true;
+		}
+	}
+	own->execution = *execution;
+	own->started_at = started_at;
+	own->running = true;
+	own->lost = false;
+	pg_atomic_write_u32(&own->cancel, cancelled);
+	pg_atomic_write_u32(&own->progress.phase, PHASE_STARTING);
+	pg_atomic_write_u64(&own->progress.records, 0);
+	pg_atomic_write_u64(&own->progress.written, 0);
+	pg_atomic_write_u64(&own->progress.filtered, 0);
+	pg_atomic_write_u64(&own->progress.failed, 0);
+	pg_atomic_write_u64(&own->progress.bytes_read, 0);
+	pg_atomic_write_u64(&own->progress.bytes_written, 0);
+	LWLockRelease(&shared->lock);
+	return !cancelled;
+}
+
+void
+shared_end_run(void)
+{
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	own->running = false;
+	LWLockRelease(&shared->lock);
+	ConditionVariableBroadcast(&shared->ended);
+}
+
+RunProgress *
+shared_progress(void)
+{
+	return &own->progress;
+}
+
+bool
+shared_cancelled(void)
+{
+	return own != NULL && own->running && pg_atomic_read_u32(&own->cancel) != 0;
+}
+
+Oid
+shared_detach(void)
+{
+	Oid			waiting = InvalidOid;
+
+	if (own == NULL)
+		return InvalidOid;
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	if (own->running)
+		own->lost = true;
+	own->running = false;
+	own->state = SLOT_FREE;
+	own->pid = 0;
+	own = NULL;
+	for (int i = 0; i < MAX_WAITING && waiting == InvalidOid; i++)
+	{
+		waiting = shared->waiting[i];
+		shared->waiting[i] = InvalidOid;
+	}
+	LWLockRelease(&shared->lock);
+	ConditionVariableBroadcast(&shared->ended);
+	return waiting;
+}
