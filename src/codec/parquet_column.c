@@ -20,7 +20,6 @@
  */
 #include "codec/parquet_column.h"
 
-#include <math.h>
 #include <stdio.h>
 
 /* a dictionary ends at this size */
@@ -36,185 +35,26 @@
 /* row groups without a dictionary after one that failed */
 #define DICTIONARY_REST 15
 
-/* a longer value is refused: a page holds at least one */
-#define VALUE_MAX_BYTES ((size_t) 0x3FFFFFFF)
-
 /* buffers that one huge value has made larger than this are not kept */
 #define KEEP_BYTES ((size_t) 8 << 20)
-
-/* ConvertedType of parquet.thrift */
-enum
-{
-	CONVERTED_UTF8 = 0,
-	CONVERTED_DECIMAL = 5,
-	CONVERTED_DATE = 6,
-	CONVERTED_TIMESTAMP_MICROS = 10,
-	CONVERTED_JSON = 19
-};
-
-/* members of the union LogicalType */
-enum
-{
-	LOGICAL_STRING = 1,
-	LOGICAL_DECIMAL = 5,
-	LOGICAL_DATE = 6,
-	LOGICAL_TIMESTAMP = 8,
-	LOGICAL_JSON = 12
-};
-
-#define KIND(kind) (UINT64_C(1) << (kind))
 
 bool
 column_init(Column *column, const ParquetColumn *definition)
 {
-	StatisticsOrder order = ORDER_UTF8;
+	PhysicalType physical;
 
 	memset(column, 0, sizeof(*column));
 	column->name = strdup(definition->name);
 	if (column->name == NULL)
 		return false;
-	column->field = definition->type;
-	column->type = PHYSICAL_BYTE_ARRAY;
-	column->kinds = KIND(CELL_STRING);
-	switch (definition->type)
-	{
-		case FIELD_STRING:
-		case FIELD_TIME:
-		case FIELD_UUID:
-			break;
-		case FIELD_JSON:
-			column->kinds = KIND(CELL_JSON) | KIND(CELL_STRING) | KIND(CELL_NUMBER) |
-				KIND(CELL_BOOLEAN);
-			break;
-		case FIELD_BINARY:
-			order = ORDER_BYTES;
-			break;
-		case FIELD_BOOLEAN:
-			column->type = PHYSICAL_BOOLEAN;
-			column->kinds = KIND(CELL_BOOLEAN);
-			order = ORDER_BOOLEAN;
-			break;
-		case FIELD_INTEGER:
-			column->type = PHYSICAL_INT32;
-			column->kinds = KIND(CELL_INTEGER);
-			order = ORDER_INT32;
-			break;
-		case FIELD_LONG:
-			column->type = PHYSICAL_INT64;
-			column->kinds = KIND(CELL_INTEGER);
-			order = ORDER_INT64;
-			break;
-		case FIELD_FLOAT:
-			column->type = PHYSICAL_FLOAT;
-			column->kinds = KIND(CELL_DOUBLE);
-			order = ORDER_FLOAT;
-			break;
-		case FIELD_DOUBLE:
-			column->type = PHYSICAL_DOUBLE;
-			column->kinds = KIND(CELL_DOUBLE);
-			order = ORDER_DOUBLE;
-			break;
-		case FIELD_DECIMAL:
-			column->kinds = KIND(CELL_NUMBER);
-			if (definition->precision <= 0 || definition->precision > PARQUET_DECIMAL_DIGITS ||
-				definition->scale < 0 || definition->scale > definition->precision)
-				break;			/* Parquet has no such decimal: text */
-			column->precision = definition->precision;
-			column->scale = definition->scale;
-			column->type = column->precision <= 9 ? PHYSICAL_INT32 :
-				column->precision <= 18 ? PHYSICAL_INT64 : PHYSICAL_FIXED;
-			order = column->precision <= 9 ? ORDER_INT32 :
-				column->precision <= 18 ? ORDER_INT64 : ORDER_DECIMAL_BYTES;
-			break;
-		case FIELD_DATE:
-			column->type = PHYSICAL_INT32;
-			column->kinds = KIND(CELL_DATE);
-			order = ORDER_INT32;
-			break;
-		case FIELD_DATETIME:
-		case FIELD_TIMESTAMP:
-			column->type = PHYSICAL_INT64;
-			column->kinds = KIND(CELL_TIMESTAMP);
-			order = ORDER_INT64;
-			break;
-	}
-	column->kinds |= KIND(CELL_NULL);
-	column->statistics.order = order;
+	column_type_init(&column->type, definition);
+	physical = column->type.physical;
+	column->statistics.order = column->type.order;
 	column->dictionary.width =
-		column->type == PHYSICAL_INT32 || column->type == PHYSICAL_FLOAT ? 4 :
-		column->type == PHYSICAL_INT64 || column->type == PHYSICAL_DOUBLE ? 8 : 0;
-	column->dictionary_open =
-		column->type != PHYSICAL_BOOLEAN && column->type != PHYSICAL_FIXED;
+		physical == PHYSICAL_INT32 || physical == PHYSICAL_FLOAT ? 4 :
+		physical == PHYSICAL_INT64 || physical == PHYSICAL_DOUBLE ? 8 : 0;
+	column->dictionary_open = physical != PHYSICAL_BOOLEAN && physical != PHYSICAL_FIXED;
 	return true;
-}
-
-void
-column_write_schema(const Column *column, ThriftWriter *thrift)
-{
-	int			converted = -1;
-	int			logical = 0;
-
-	if (column->precision > 0)
-	{
-		converted = CONVERTED_DECIMAL;
-		logical = LOGICAL_DECIMAL;
-	}
-	else if (column->field == FIELD_JSON)
-	{
-		converted = CONVERTED_JSON;
-		logical = LOGICAL_JSON;
-	}
-	else if (column->field == FIELD_DATE)
-	{
-		converted = CONVERTED_DATE;
-		logical = LOGICAL_DATE;
-	}
-	else if (column->field == FIELD_DATETIME || column->field == FIELD_TIMESTAMP)
-	{
-		/* local times too: old readers know only this one */
-		converted = CONVERTED_TIMESTAMP_MICROS;
-		logical = LOGICAL_TIMESTAMP;
-	}
-	else if (column->type == PHYSICAL_BYTE_ARRAY && column->field != FIELD_BINARY)
-	{
-		converted = CONVERTED_UTF8;
-		logical = LOGICAL_STRING;
-	}
-
-	thrift_begin(thrift);
-	thrift_i32_field(thrift, 1, column->type);
-	if (column->type == PHYSICAL_FIXED)
-		thrift_i32_field(thrift, 2, PARQUET_DECIMAL_BYTES);
-	thrift_i32_field(thrift, 3, 1);	/* OPTIONAL */
-	thrift_binary_field(thrift, 4, column->name, strlen(column->name));
-	if (converted >= 0)
-		thrift_i32_field(thrift, 6, converted);
-	if (column->precision > 0)
-	{
-		thrift_i32_field(thrift, 7, column->scale);
-		thrift_i32_field(thrift, 8, column->precision);
-	}
-	if (logical > 0)
-	{
-		thrift_struct_field(thrift, 10);
-		thrift_struct_field(thrift, (int16_t) logical);
-		if (logical == LOGICAL_DECIMAL)
-		{
-			thrift_i32_field(thrift, 1, column->scale);
-			thrift_i32_field(thrift, 2, column->precision);
-		}
-		else if (logical == LOGICAL_TIMESTAMP)
-		{
-			thrift_bool_field(thrift, 1, column->field == FIELD_DATETIME);
-			thrift_struct_field(thrift, 2);
-			thrift_struct_field(thrift, 2);	/* MICROS */
-			thrift_end(thrift);
-			thrift_end(thrift);
-		}
-		thrift_end(thrift);
-		thrift_end(thrift);
-	}
-	thrift_end(thrift);
 }
 
 /* ------------------------------------------------------------------------
@@ -436,316 +276,6 @@ put_spans(Column *column, const ByteSpan *spans, uint32_t n)
 }
 
 /* ------------------------------------------------------------------------
- * cells to values
- *
- * Each takes n cells that are not null, cells[rows[0]] ..., and gives the
- * number of those that are good: less than n means that the next is not, and
- * scratch->reason tells why.
- * ------------------------------------------------------------------------
- */
-
-static uint32_t
-read_booleans(Column *column, ColumnScratch *scratch, const Cell *cells,
-			  const uint32_t *rows, uint32_t n)
-{
-	uint32_t	i;
-
-	for (i = 0; i < n; i++)
-	{
-		int64_t		value = cells[rows[i]].integer;
-
-		if ((value & ~INT64_C(1)) != 0)
-		{
-			snprintf(scratch->reason, sizeof(scratch->reason), "is neither true nor false");
-			return i;
-		}
-		scratch->integers32[i] = (int32_t) value;
-	}
-	return n;
-}
-
-static uint32_t
-read_int32(Column *column, ColumnScratch *scratch, const Cell *cells,
-		   const uint32_t *rows, uint32_t n)
-{
-	uint32_t	i;
-
-	for (i = 0; i < n; i++)
-	{
-		int64_t		value = cells[rows[i]].integer;
-
-		if (value != (int32_t) value)
-		{
-			snprintf(scratch->reason, sizeof(scratch->reason), "is out of range for a %s",
-					 column->field == FIELD_DATE ? "date" : "32-bit integer");
-			return i;
-		}
-		scratch->integers32[i] = (int32_t) value;
-	}
-	return n;
-}
-
-static uint32_t
-read_int64(Column *column, ColumnScratch *scratch, const Cell *cells,
-		   const uint32_t *rows, uint32_t n)
-{
-	uint32_t	i;
-
-	for (i = 0; i < n; i++)
-		scratch->integers64[i] = cells[rows[i]].integer;
-	return n;
-}
-
-static uint32_t
-read_floats(Column *column, ColumnScratch *scratch, const Cell *cells,
-			const uint32_t *rows, uint32_t n)
-{
-	uint32_t	i;
-
-	for (i = 0; i < n; i++)
-	{
-		double		value = cells[rows[i]].real;
-
-		/* beyond the largest float the conversion is undefined */
-		if (isfinite(value) && (fabs(value) > 3.4028234663852886e38 ||
-								(double) (float) value != value))
-		{
-			snprintf(scratch->reason, sizeof(scratch->reason),
-					 "is not a single-precision number");
-			return i;
-		}
-		scratch->floats[i] = (float) value;
-	}
-	return n;
-}
-
-static uint32_t
-read_doubles(Column *column, ColumnScratch *scratch, const Cell *cells,
-			 const uint32_t *rows, uint32_t n)
-{
-	uint32_t	i;
-
-	for (i = 0; i < n; i++)
-		scratch->doubles[i] = cells[rows[i]].real;
-	return n;
-}
-
-static uint32_t
-read_decimals(Column *column, ColumnScratch *scratch, const Cell *cells,
-			  const uint32_t *rows, uint32_t n)
-{
-	uint32_t	i;
-
-	for (i = 0; i < n; i++)
-	{
-		const Cell *cell = &cells[rows[i]];
-		DecimalStatus status;
-		int64_t		value = 0;
-
-		if (column->type == PHYSICAL_FIXED)
-			status = decimal_to_bytes(cell->data, cell->length, column->precision,
-									  column->scale, scratch->fixed[i]);
-		else
-			status = decimal_to_int64(cell->data, cell->length, column->precision,
-									  column->scale, &value);
-		if (status != DECIMAL_OK)
-		{
-			if (status == DECIMAL_NOT_A_NUMBER)
-				snprintf(scratch->reason, sizeof(scratch->reason), "is not a number");
-			else
-				snprintf(scratch->reason, sizeof(scratch->reason),
-						 "has too many %s for a decimal(%d,%d)",
-						 status == DECIMAL_TOO_LARGE ? "digits" : "decimal places",
-						 column->precision, column->scale);
-			return i;
-		}
-		if (column->type == PHYSICAL_INT32)
-			scratch->integers32[i] = (int32_t) value;
-		else if (column->type == PHYSICAL_INT64)
-			scratch->integers64[i] = value;
-	}
-	return n;
-}
-
-static uint32_t
-read_text(Column *column, ColumnScratch *scratch, const Cell *cells,
-		  const uint32_t *rows, uint32_t n)
-{
-	uint32_t	i;
-
-	for (i = 0; i < n; i++)
-	{
-		const Cell *cell = &cells[rows[i]];
-
-		if (cell->length > VALUE_MAX_BYTES)
-		{
-			snprintf(scratch->reason, sizeof(scratch->reason),
-					 "is longer than %zu bytes", VALUE_MAX_BYTES);
-			return i;
-		}
-		scratch->spans[i].data = cell->data;
-		scratch->spans[i].length = cell->length;
-	}
-	return n;
-}
-
-/* spans without data follow each other in scratch->text, which has stopped moving */
-static void
-place_text(ColumnScratch *scratch, uint32_t n)
-{
-	const char *data = scratch->text.data;
-	uint32_t	i;
-
-	for (i = 0; i < n; i++)
-		if (scratch->spans[i].data == NULL)
-		{
-			scratch->spans[i].data = data;
-			data += scratch->spans[i].length;
-		}
-}
-
-static uint32_t
-read_base64(Column *column, ColumnScratch *scratch, const Cell *cells,
-			const uint32_t *rows, uint32_t n)
-{
-	uint32_t	i;
-
-	buffer_reset(&scratch->text);
-	for (i = 0; i < n; i++)
-	{
-		const Cell *cell = &cells[rows[i]];
-		size_t		length;
-
-		if (cell->length > VALUE_MAX_BYTES)
-		{
-			snprintf(scratch->reason, sizeof(scratch->reason),
-					 "is longer than %zu bytes", VALUE_MAX_BYTES);
-			return i;
-		}
-		if (!buffer_reserve(&scratch->text, (size_t) cell->length / 4 * 3 + 3))
-			return i;
-		if (!base64_decode(cell->data, cell->length,
-						   scratch->text.data + scratch->text.length, &length))
-		{
-			snprintf(scratch->reason, sizeof(scratch->reason), "is not valid base64");
-			return i;
-		}
-		scratch->text.length += length;
-		scratch->spans[i].data = NULL;
-		scratch->spans[i].length = length;
-	}
-	place_text(scratch, n);
-	return n;
-}
-
-/*
- * A string as JSON text: the column promises documents, not their values.
- * The length that it takes; with out, the text as well.
- */
-static size_t
-quote_json(const char *text, size_t length, char *out)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t		n = 0;
-	size_t		i;
-
-	if (out == NULL)
-	{
-		for (i = 0; i < length; i++)
-			n += (unsigned char) text[i] < 0x20 ? 6 : text[i] == '"' || text[i] == '\\' ? 2 : 1;
-		return n + 2;
-	}
-	out[n++] = '"';
-	for (i = 0; i < length; i++)
-	{
-		unsigned char c = (unsigned char) text[i];
-
-		if (c < 0x20)
-		{
-			memcpy(out + n, "\\u00", 4);
-			out[n + 4] = hex[c >> 4];
-			out[n + 5] = hex[c & 15];
-			n += 6;
-			continue;
-		}
-		if (c == '"' || c == '\\')
-			out[n++] = '\\';
-		out[n++] = (char) c;
-	}
-	out[n++] = '"';
-	return n;
-}
-
-static uint32_t
-read_json(Column *column, ColumnScratch *scratch, const Cell *cells,
-		  const uint32_t *rows, uint32_t n)
-{
-	uint32_t	i;
-
-	buffer_reset(&scratch->text);
-	for (i = 0; i < n; i++)
-	{
-		const Cell *cell = &cells[rows[i]];
-		size_t		length = cell->length;
-
-		if (cell->kind == CELL_BOOLEAN)
-		{
-			scratch->spans[i].data = cell->integer ? "true" : "false";
-			scratch->spans[i].length = cell->integer ? 4 : 5;
-			continue;
-		}
-		if (cell->kind == CELL_STRING)
-			length = quote_json(cell->data, cell->length, NULL);
-		if (length > VALUE_MAX_BYTES)
-		{
-			snprintf(scratch->reason, sizeof(scratch->reason),
-					 "is longer than %zu bytes", VALUE_MAX_BYTES);
-			return i;
-		}
-		scratch->spans[i].data = cell->data;
-		scratch->spans[i].length = length;
-		if (cell->kind != CELL_STRING)
-			continue;
-		if (!buffer_reserve(&scratch->text, length))
-			return i;
-		scratch->text.length +=
-			quote_json(cell->data, cell->length, scratch->text.data + scratch->text.length);
-		scratch->spans[i].data = NULL;
-	}
-	place_text(scratch, n);
-	return n;
-}
-
-static uint32_t
-read_cells(Column *column, ColumnScratch *scratch, const Cell *cells,
-		   const uint32_t *rows, uint32_t n)
-{
-	if (column->precision > 0)
-		return read_decimals(column, scratch, cells, rows, n);
-	switch (column->type)
-	{
-		case PHYSICAL_BOOLEAN:
-			return read_booleans(column, scratch, cells, rows, n);
-		case PHYSICAL_INT32:
-			return read_int32(column, scratch, cells, rows, n);
-		case PHYSICAL_INT64:
-			return read_int64(column, scratch, cells, rows, n);
-		case PHYSICAL_FLOAT:
-			return read_floats(column, scratch, cells, rows, n);
-		case PHYSICAL_DOUBLE:
-			return read_doubles(column, scratch, cells, rows, n);
-		case PHYSICAL_BYTE_ARRAY:
-		case PHYSICAL_FIXED:
-			break;
-	}
-	if (column->field == FIELD_BINARY)
-		return read_base64(column, scratch, cells, rows, n);
-	if (column->field == FIELD_JSON)
-		return read_json(column, scratch, cells, rows, n);
-	return read_text(column, scratch, cells, rows, n);
-}
-
-/* ------------------------------------------------------------------------
  * values to pages
  * ------------------------------------------------------------------------
  */
@@ -776,14 +306,14 @@ put_values(Column *column, ColumnScratch *scratch, uint32_t n)
 	Statistics *statistics = &column->statistics;
 	uint32_t	i;
 
-	switch (column->type)
+	switch (column->type.physical)
 	{
 		case PHYSICAL_BOOLEAN:
 			statistics_int32(statistics, scratch->integers32, n);
 			return put_booleans(column, scratch->integers32, n);
 		case PHYSICAL_INT32:
 		case PHYSICAL_FLOAT:
-			if (column->type == PHYSICAL_INT32)
+			if (column->type.physical == PHYSICAL_INT32)
 				statistics_int32(statistics, scratch->integers32, n);
 			else
 				statistics_float(statistics, scratch->floats, n);
@@ -792,7 +322,7 @@ put_values(Column *column, ColumnScratch *scratch, uint32_t n)
 			return put_fixed(column, scratch->words32, 4, n);
 		case PHYSICAL_INT64:
 		case PHYSICAL_DOUBLE:
-			if (column->type == PHYSICAL_INT64)
+			if (column->type.physical == PHYSICAL_INT64)
 				statistics_int64(statistics, scratch->integers64, n);
 			else
 				statistics_double(statistics, scratch->doubles, n);
@@ -858,43 +388,11 @@ select_values(Column *column, ColumnScratch *scratch, const Cell *cells,
 	return values;
 }
 
-/* the name of a kind for an error message */
-static const char *
-kind_name(FieldType field)
-{
-	switch (field)
-	{
-		case FIELD_BOOLEAN:
-			return "boolean";
-		case FIELD_INTEGER:
-		case FIELD_LONG:
-			return "integer";
-		case FIELD_FLOAT:
-		case FIELD_DOUBLE:
-			return "floating-point number";
-		case FIELD_DECIMAL:
-			return "decimal number";
-		case FIELD_DATE:
-			return "date";
-		case FIELD_DATETIME:
-		case FIELD_TIMESTAMP:
-			return "timestamp";
-		case FIELD_JSON:
-			return "JSON value";
-		case FIELD_STRING:
-		case FIELD_TIME:
-		case FIELD_UUID:
-		case FIELD_BINARY:
-			break;
-	}
-	return "string";
-}
-
 /* a kind above 63 shows in the upper bits of the kinds ored together */
 static inline bool
 kinds_fit(const Column *column, uint64_t seen, unsigned int ored)
 {
-	return (seen & ~column->kinds) == 0 && ored < 64;
+	return (seen & ~column->type.kinds) == 0 && ored < 64;
 }
 
 /*
@@ -911,7 +409,7 @@ fit_rows(const Column *column, const Cell *cells, const uint32_t *rows, uint32_t
 	uint64_t	bytes = 0;
 	uint32_t	i;
 
-	if (column->type == PHYSICAL_BYTE_ARRAY)
+	if (column->type.physical == PHYSICAL_BYTE_ARRAY)
 		for (i = 0; i < n; i++)
 		{
 			const Cell *cell = &cells[rows[i]];
@@ -941,7 +439,7 @@ fit_rows(const Column *column, const Cell *cells, const uint32_t *rows, uint32_t
 			*bad = i;
 			return i;
 		}
-		if (column->type != PHYSICAL_BYTE_ARRAY || cell->kind == CELL_NULL ||
+		if (column->type.physical != PHYSICAL_BYTE_ARRAY || cell->kind == CELL_NULL ||
 			cell->kind == CELL_BOOLEAN)
 			continue;
 		bytes += cell->length;
@@ -975,12 +473,12 @@ column_put(Column *column, PageCodec *codec, ColumnScratch *scratch,
 		if (bad < wanted)
 		{
 			scratch->bad_row = done + bad;
-			snprintf(scratch->reason, sizeof(scratch->reason), "is not a %s",
-					 kind_name(column->field));
+			snprintf(scratch->reason, sizeof(scratch->reason), "is not %s",
+					 cells_expected(column->type.field));
 			return false;
 		}
 		values = count;
-		if ((seen & KIND(CELL_NULL)) != 0)
+		if ((seen & KIND_BIT(CELL_NULL)) != 0)
 		{
 			values = select_values(column, scratch, cells, slice, count);
 			selected = scratch->selected;
@@ -988,7 +486,7 @@ column_put(Column *column, PageCodec *codec, ColumnScratch *scratch,
 		else if (column->page_values != column->page_rows)
 			set_bits(column->levels, column->page_rows, count);
 
-		good = read_cells(column, scratch, cells, selected, values);
+		good = cells_read(&column->type, scratch, cells, selected, values);
 		if (good < values)
 		{
 			/* which row of the slice the bad value is in */
@@ -1054,7 +552,7 @@ write_description(const Column *column, PageCodec *codec, uint64_t dictionary_at
 	thrift_begin(thrift);
 	thrift_i64_field(thrift, 2, 0);	/* file_offset: nobody reads it, 0 is advised */
 	thrift_struct_field(thrift, 3);
-	thrift_i32_field(thrift, 1, column->type);
+	thrift_i32_field(thrift, 1, column->type.physical);
 	thrift_list_field(thrift, 2, THRIFT_I32, dictionary ? 3 : 2);
 	thrift_i32_element(thrift, ENCODING_RLE);
 	thrift_i32_element(thrift, ENCODING_PLAIN);
@@ -1104,7 +602,7 @@ column_close(Column *column, PageCodec *codec, Buffer *out, uint64_t position,
 	uint64_t	size = 0;
 	uint64_t	data_at;
 	bool		use_dictionary =
-		column->type != PHYSICAL_BOOLEAN && column->type != PHYSICAL_FIXED;
+		column->type.physical != PHYSICAL_BOOLEAN && column->type.physical != PHYSICAL_FIXED;
 
 	/* a small row group may be smaller without its dictionary */
 	if (column->dictionary_open && column->dictionary_pages == 0 &&

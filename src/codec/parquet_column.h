@@ -11,13 +11,10 @@
 #ifndef APPFLOW_CODEC_PARQUET_COLUMN_H
 #define APPFLOW_CODEC_PARQUET_COLUMN_H
 
+#include "codec/parquet_cells.h"
 #include "codec/parquet_dictionary.h"
 #include "codec/parquet_page.h"
 #include "codec/parquet_rle.h"
-#include "codec/parquet_statistics.h"
-
-/* rows that are taken through a column at once */
-#define COLUMN_SLICE_ROWS 1024
 
 /* a data page ends at either */
 #define PAGE_ROWS 20000
@@ -29,49 +26,10 @@
  */
 #define PAGE_HEADROOM ((4 + RLE_BITS_BOUND(PAGE_ROWS) + 15) / 16 * 16)
 
-/* Type of parquet.thrift */
-typedef enum PhysicalType
-{
-	PHYSICAL_BOOLEAN = 0,
-	PHYSICAL_INT32 = 1,
-	PHYSICAL_INT64 = 2,
-	PHYSICAL_FLOAT = 4,
-	PHYSICAL_DOUBLE = 5,
-	PHYSICAL_BYTE_ARRAY = 6,
-	PHYSICAL_FIXED = 7			/* FIXED_LEN_BYTE_ARRAY(16): wide decimals */
-} PhysicalType;
-
-/* What all columns of a writer share: working memory for one slice. */
-typedef struct ColumnScratch
-{
-	uint32_t	first_rows[COLUMN_SLICE_ROWS];	/* 0, 1, 2 ... */
-	uint32_t	selected[COLUMN_SLICE_ROWS];	/* rows that are not null */
-	union
-	{
-		uint32_t	words32[COLUMN_SLICE_ROWS];
-		int32_t		integers32[COLUMN_SLICE_ROWS];
-		float		floats[COLUMN_SLICE_ROWS];
-		uint64_t	words64[COLUMN_SLICE_ROWS];
-		int64_t		integers64[COLUMN_SLICE_ROWS];
-		double		doubles[COLUMN_SLICE_ROWS];
-		unsigned char fixed[COLUMN_SLICE_ROWS][PARQUET_DECIMAL_BYTES];
-		ByteSpan	spans[COLUMN_SLICE_ROWS];
-	};
-	Buffer		text;			/* bytes of spans that no cell holds */
-
-	/* why column_put() failed */
-	uint32_t	bad_row;		/* index into the slice */
-	char		reason[80];		/* "is not ..."; empty: out of memory */
-} ColumnScratch;
-
 typedef struct Column
 {
 	char	   *name;
-	FieldType	field;
-	PhysicalType type;
-	int			precision;		/* of decimals, else 0 */
-	int			scale;
-	uint64_t	kinds;			/* bit per CellKind that is accepted, null included */
+	ColumnType	type;
 
 	/* the open page */
 	uint32_t	page_rows;
@@ -99,9 +57,6 @@ typedef struct Column
 
 /* false: out of memory */
 extern bool column_init(Column *column, const ParquetColumn *definition);
-
-/* as the Thrift struct SchemaElement */
-extern void column_write_schema(const Column *column, ThriftWriter *thrift);
 
 /*
  * Append n rows, at most COLUMN_SLICE_ROWS: cells[rows[0]], cells[rows[1]] ...

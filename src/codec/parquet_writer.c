@@ -265,7 +265,7 @@ write_footer(ParquetWriter *writer)
 	thrift_i32_field(&thrift, 5, (int32_t) writer->ncolumns);
 	thrift_end(&thrift);
 	for (i = 0; i < writer->ncolumns; i++)
-		column_write_schema(&writer->columns[i], &thrift);
+		column_type_write(&writer->columns[i].type, writer->columns[i].name, &thrift);
 	thrift_i64_field(&thrift, 3, (int64_t) writer->finished_rows);
 	thrift_list_field(&thrift, 4, THRIFT_STRUCT, writer->row_groups);
 	buffer_append(&writer->output, writer->descriptions.data, writer->descriptions.length);

@@ -292,7 +292,7 @@ make_any(const Case *c, size_t column, uint64_t row, Cell *cell)
 					return text;
 				case 2:
 					set_text(cell, CELL_STRING, "say \"ü\\\x02\n");
-					return "\"say \\\"ü\\\\\\u0002\\u000a\"";
+					return "\"say \\\"ü\\\\\\u0002\\n\"";
 				case 3:
 					set_text(cell, CELL_STRING, "");
 					return "\"\"";
