@@ -51,6 +51,10 @@ const ShapeAlias shape_aliases[] = {
 	/* CreateFlow and UpdateFlow samples: today kmsArn alone decides */
 	{SHAPE_CreateFlowRequest, NULL, "useDefaultEncryption"},
 	{SHAPE_UpdateFlowRequest, NULL, "useDefaultEncryption"},
+
+	/* the UpdateConnectorProfile sample: neither can change once a profile is made */
+	{SHAPE_UpdateConnectorProfileRequest, NULL, "connectorType"},
+	{SHAPE_UpdateConnectorProfileRequest, NULL, "kmsArn"},
 };
 
 const int	shape_alias_count = lengthof(shape_aliases);

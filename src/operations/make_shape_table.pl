@@ -18,7 +18,8 @@ my %flag_of_word = (
 	required => 'MEMBER_REQUIRED',
 	token => 'MEMBER_TOKEN',
 	uri => 'MEMBER_IN_URI',
-	query => 'MEMBER_IN_QUERY');
+	query => 'MEMBER_IN_QUERY',
+	extra => 'MEMBER_EXTRA');
 
 my %exception_bit = (
 	ValidationException => 'WF_VALIDATION',

@@ -55,7 +55,7 @@
 
 typedef struct Reader
 {
-	const char *operation;
+	const char *name;			/* of the operation, for messages */
 	JsonbParseState *state;		/* what is built ... */
 	JsonbValue *result;			/* ... and has been built when its last part was pushed */
 	StringInfoData path;
@@ -241,8 +241,8 @@ warn_unknown(Reader *reader, ShapeId id, const JsonbValue *key)
 	nearest = nearest_member(id, key->val.string.val, key->val.string.len);
 	back = enter(reader, key->val.string.val, key->val.string.len);
 	ereport(WARNING,
-			errmsg("unknown member \"%s\" of a %s request is ignored",
-				   reader->path.data, reader->operation),
+			errmsg("unknown member \"%s\" of %s is ignored",
+				   reader->path.data, reader->name),
 			nearest ? errhint("The nearest known member is \"%s\".", nearest)
 			: errhint("No members are known there."));
 	leave(reader, back);
@@ -257,7 +257,7 @@ warn_twice(Reader *reader, const JsonbValue *key, const char *canonical)
 		return;
 	back = enter(reader, key->val.string.val, key->val.string.len);
 	ereport(WARNING,
-			errmsg("member \"%s\" of a %s request is ignored", reader->path.data, reader->operation),
+			errmsg("member \"%s\" of %s is ignored", reader->path.data, reader->name),
 			errdetail("It is another spelling of \"%s\", which is given too.", canonical));
 	leave(reader, back);
 }
@@ -692,8 +692,8 @@ read_structure(Reader *reader, ShapeId id, JsonbContainer *object)
 			int			back = enter(reader, key.val.string.val, key.val.string.len);
 
 			ereport(NOTICE,
-					errmsg("member \"%s\" of a %s request has no effect",
-						   reader->path.data, reader->operation));
+					errmsg("member \"%s\" of %s has no effect",
+						   reader->path.data, reader->name));
 			leave(reader, back);
 		}
 		else if (how[i] >= found)
@@ -806,30 +806,25 @@ read_value(Reader *reader, ShapeId id, JsonbValue *value, JsonbIteratorToken as)
 
 /* ---------- the request ---------- */
 
-Jsonb *
-shape_read_request(const char *operation, Jsonb *request)
+/* reads a value as a structure; name is what messages call it */
+static Jsonb *
+read_as(const char *name, ShapeId id, Jsonb *value)
 {
-	const ShapeOperation *known = shape_find_operation(operation);
 	Reader		reader = {0};
 	MemoryContext context;
 	MemoryContext old;
 	Jsonb	   *result;
 
-	if (known == NULL)
-		ereport(ERROR,
-				appflow_error(WF_VALIDATION),
-				errmsg("unknown operation \"%s\"", operation),
-				errhint("Operations are named as in the API reference, like \"CreateFlow\" or \"create_flow\"."));
-	if (request == NULL || JB_ROOT_IS_SCALAR(request))
+	if (value == NULL || JB_ROOT_IS_SCALAR(value))
 	{
 		JsonbValue	scalar;
 
-		if (request == NULL || !JsonbExtractScalar(&request->root, &scalar) || scalar.type == jbvNull)
+		if (value == NULL || !JsonbExtractScalar(&value->root, &scalar) || scalar.type == jbvNull)
 			ereport(ERROR,
 					appflow_error(WF_VALIDATION),
 					errmsg("The request object must be non-null"));
 	}
-	if (!JB_ROOT_IS_OBJECT(request))
+	if (!JB_ROOT_IS_OBJECT(value))
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
 				errmsg("The request must be a JSON object"));
@@ -837,16 +832,16 @@ shape_read_request(const char *operation, Jsonb *request)
 	context = AllocSetContextCreate(CurrentMemoryContext, "appflow request", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 
-	reader.operation = known->name;
+	reader.name = name;
 	initStringInfo(&reader.path);
 	initStringInfo(&reader.violations);
 
-	read_structure(&reader, known->input, &request->root);
+	read_structure(&reader, id, &value->root);
 
 	if (reader.nwarnings > WARNINGS_SHOWN)
 		ereport(WARNING,
-				errmsg("%d more unknown or repeated members of a %s request are ignored",
-					   reader.nwarnings - WARNINGS_SHOWN, known->name));
+				errmsg("%d more unknown or repeated members of %s are ignored",
+					   reader.nwarnings - WARNINGS_SHOWN, name));
 	if (reader.nviolations > 0)
 	{
 		if (reader.nviolations > VIOLATIONS_SHOWN)
@@ -863,18 +858,48 @@ shape_read_request(const char *operation, Jsonb *request)
 	return result;
 }
 
+static void
+unknown_operation(const char *operation)
+{
+	ereport(ERROR,
+			appflow_error(WF_VALIDATION),
+			errmsg("unknown operation \"%s\"", operation),
+			errhint("Operations are named as in the API reference, like \"CreateFlow\" or \"create_flow\"."));
+}
+
+Jsonb *
+shape_read_request(const char *operation, Jsonb *request)
+{
+	const ShapeOperation *known = shape_find_operation(operation);
+
+	if (known == NULL)
+		unknown_operation(operation);
+	return read_as(known->name, known->input, request);
+}
+
 /*
  * appflow.validate_request(operation text, request jsonb) returns jsonb
+ *
+ * Also takes the name of any structure, so that responses can be checked.
  */
 Datum
 appflow_validate_request(PG_FUNCTION_ARGS)
 {
 	char	   *operation;
+	Jsonb	   *request;
+	int			structure;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
 				errmsg("operation must not be null"));
 	operation = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	PG_RETURN_JSONB_P(shape_read_request(operation, PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1)));
+	request = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1);
+	if (shape_find_operation(operation) != NULL)
+		PG_RETURN_JSONB_P(shape_read_request(operation, request));
+
+	structure = shape_find(operation);
+	if (structure < 0 || shape_table[structure].kind != KIND_STRUCTURE)
+		unknown_operation(operation);
+	PG_RETURN_JSONB_P(read_as(shape_table[structure].name, structure, request));
 }

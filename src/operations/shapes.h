@@ -55,6 +55,7 @@ typedef struct Shape
 #define MEMBER_TOKEN	0x02	/* idempotency token */
 #define MEMBER_IN_URI	0x04	/* travels in the path ... */
 #define MEMBER_IN_QUERY 0x08	/* ... or in the query string, not in the body */
+#define MEMBER_EXTRA	0x10	/* not of the model: AWS would not take it */
 
 typedef struct ShapeMember
 {

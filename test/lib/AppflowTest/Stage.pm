@@ -148,6 +148,10 @@ sub add_tests
 	}
 	closedir $handle;
 	_run('cp', '-a', "$top/expected", "$dir/expected") if -d "$top/expected";
+
+	# test/t/040_shape_boundaries.pl makes its requests from the model
+	_run('mkdir', '-p', "$dir/src/operations");
+	_run('cp', "$top/src/operations/appflow.shapes", "$dir/src/operations/");
 	foreach my $kind (qw(unit fuzz))
 	{
 		foreach my $program (glob "$top/build/$kind/*_test $top/build/$kind/*_make $top/build/$kind/*_fuzz")
@@ -155,7 +159,7 @@ sub add_tests
 			_run('cp', '-a', $program, "$dir/build/") if -f $program;
 		}
 	}
-	_run('chmod', '-R', 'a+rX', "$dir/test", "$dir/build");
+	_run('chmod', '-R', 'a+rX', "$dir/test", "$dir/build", "$dir/src");
 	_run('chmod', '-R', 'a+rX', "$dir/expected") if -d "$dir/expected";
 	_run('chown', '-R', "$self->{uid}:$self->{gid}", "$dir/build") if $> == 0;
 }
