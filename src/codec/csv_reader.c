@@ -548,13 +548,13 @@ csv_reader_read(CsvReader *reader,
 	result->consumed = 0;
 	if (reader->failed)
 		return CSV_ERROR;
+	if (length == 0)
+		return CSV_MORE;
 	reader->mark = data;
 	reader->end = data + length;
 	reader->final = final;
 	reader->arena = arena;
 	reader->columns = columns;
-	if (length == 0)
-		return CSV_MORE;
 	if (!final && reader->tried >= PENDING_MIN && length < reader->tried * 2)
 		return CSV_MORE;
 	reader->tried = 0;

@@ -28,7 +28,9 @@ append_text(Buffer *out, const char *text, size_t length)
 	for (i = 0; i < length; i++)
 		if (needs_quotes[(unsigned char) text[i]])
 			break;
-	if (i == length && length > 0)
+	/* what begins a file like a byte order mark would be taken for one */
+	if (i == length && length > 0 &&
+		!(out->length == 0 && length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0))
 	{
 		buffer_append(out, text, length);
 		return;

@@ -706,7 +706,11 @@ begin_document(JsonReader *reader)
 	if (reader->offset == 0 && left > 0)
 	{
 		if (left >= 3 && memcmp(p, bom, 3) == 0)
+		{
+			/* it is in no column */
 			advance(reader, p + 3);
+			reader->line_start = reader->offset;
+		}
 		else if (left < 3 && memcmp(p, bom, left) == 0 && !walk->final)
 			return STEP_MORE;
 	}
@@ -758,6 +762,8 @@ json_reader_read(JsonReader *reader,
 		return JSON_ERROR;
 	if (max_rows == 0)
 		return JSON_FULL;
+	if (length == 0)
+		data = "";				/* it may be NULL */
 	walk->end = data + length;
 	walk->final = final;
 	walk->arena = arena;
