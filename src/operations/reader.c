@@ -204,7 +204,10 @@ constraints_of(ShapeId id)
 	return text.data;
 }
 
-/* the member of a structure whose name is nearest to one that is unknown */
+/*
+ * The member of a structure whose name is nearest to one that is unknown.  What
+ * is left out costs least, so that "Sales" is nearer to Salesforce than to S3.
+ */
 static const char *
 nearest_member(ShapeId id, const char *name, size_t length)
 {
@@ -218,7 +221,7 @@ nearest_member(ShapeId id, const char *name, size_t length)
 	{
 		const char *known = shape_members[shape->first + i].name;
 		char	   *lower = asc_tolower(known, strlen(known));
-		int			distance = varstr_levenshtein(given, strlen(given), lower, strlen(lower), 1, 1, 1, true);
+		int			distance = varstr_levenshtein(given, strlen(given), lower, strlen(lower), 1, 2, 2, true);
 
 		if (distance < least)
 		{
