@@ -186,7 +186,7 @@ execute_run(const ExecutionRow *execution)
 	pgstat_report_activity(STATE_RUNNING, activity);
 	PG_TRY();
 	{
-		if (!shared_begin_run(&execution->execution_id, execution->started_at))
+		if (shared_cancelled())
 			ereport(ERROR,
 					errcode(ERRCODE_QUERY_CANCELED),
 					errmsg("the run was cancelled"));
@@ -280,6 +280,10 @@ claim(MemoryContext context)
 	begin_transaction();
 	MemoryContextSwitchTo(context);
 	execution = execution_claim(shared_incarnation());
+
+	/* before others can see the claim: a claimed run without a worker is a lost one */
+	if (execution != NULL)
+		(void) shared_begin_run(&execution->execution_id, execution->started_at);
 	commit_transaction();
 	return execution;
 }

@@ -29,6 +29,9 @@
 #define MAX_CANCELLED 64
 #define MAX_WAITING 64
 
+/* runs that ended properly: as many as may end between a look at a row and a look here */
+#define MAX_ENDED 256
+
 typedef struct SharedState
 {
 	LWLock		lock;
@@ -37,6 +40,8 @@ typedef struct SharedState
 	Oid			waiting[MAX_WAITING];	/* InvalidOid: no entry */
 	pg_uuid_t	cancelled[MAX_CANCELLED];
 	int			next_cancelled;
+	pg_uuid_t	finished[MAX_ENDED];
+	int			next_finished;
 	RunSlot		slots[MAX_WORKERS];
 } SharedState;
 
@@ -235,6 +240,10 @@ shared_alive(const pg_uuid_t *execution, int64 incarnation)
 		if (!slot->lost && memcmp(&slot->execution, execution, sizeof(pg_uuid_t)) == 0)
 			alive = true;
 	}
+
+	/* the row may have been read before its run ended, and the slot taken by the next since */
+	for (int i = 0; i < MAX_ENDED && !alive; i++)
+		alive = memcmp(&shared->finished[i], execution, sizeof(pg_uuid_t)) == 0;
 	LWLockRelease(&shared->lock);
 	return alive;
 }
@@ -302,6 +311,8 @@ shared_end_run(void)
 {
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	own->running = false;
+	shared->finished[shared->next_finished] = own->execution;
+	shared->next_finished = (shared->next_finished + 1) % MAX_ENDED;
 	LWLockRelease(&shared->lock);
 	ConditionVariableBroadcast(&shared->ended);
 }

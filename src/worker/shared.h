@@ -85,7 +85,10 @@ extern bool shared_alive(const pg_uuid_t *execution, int64 incarnation);
 /* Take over a reserved slot; false if it is not ours any more.  Released at exit. */
 extern bool shared_attach(int slot);
 
-/* Begin and end a run; begin returns false if it was cancelled before. */
+/*
+ * Begin and end a run; begin returns false if it was cancelled before.  A run
+ * begins before its claim is committed and ends after its end is.
+ */
 extern bool shared_begin_run(const pg_uuid_t *execution, TimestampTz started_at);
 extern void shared_end_run(void);
 
