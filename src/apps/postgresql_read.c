@@ -51,6 +51,7 @@ typedef struct TableReader
 	int			ncolumns;
 	DatumReader *columns;
 	Batch	   *batch;			/* being filled */
+	bool		full;			/* the batch ended before its rows did */
 	bool		done;
 } TableReader;
 
@@ -361,10 +362,11 @@ reader_receive(TupleTableSlot *slot, DestReceiver *receiver)
 	reader->reader.bytes += bytes;
 	batch->nrows = row + 1;
 
+	reader->full = bytes >= BATCH_BYTES ||
+		(batch->nrows % BATCH_BYTES_CHECK == 0 && arena_size(batch->arena) >= BATCH_BYTES);
+
 	/* false: no more rows this time */
-	if (bytes >= BATCH_BYTES)
-		return false;
-	return batch->nrows % BATCH_BYTES_CHECK != 0 || arena_size(batch->arena) < BATCH_BYTES;
+	return !reader->full;
 }
 
 static void
@@ -388,6 +390,7 @@ reader_next(RecordReader *base, Batch *batch)
 		return false;
 	oldcontext = MemoryContextSwitchTo(reader->context);
 	reader->batch = batch;
+	reader->full = false;
 	table_role_enter(&saved, reader->role);
 	PG_TRY();
 	{
@@ -401,8 +404,10 @@ reader_next(RecordReader *base, Batch *batch)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(oldcontext);
-	reader->done = batch->nrows == 0;
-	return !reader->done;
+
+	/* a plan that came to its end would begin anew */
+	reader->done = !reader->full && batch->nrows < BATCH_ROWS;
+	return batch->nrows > 0;
 }
 
 static void
