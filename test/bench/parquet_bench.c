@@ -1,13 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * parquet_bench.c
- *	  How fast cells become a Parquet file.
+ *	  How fast cells become a Parquet file, against DuckDB.
  *
- *		parquet_bench [snappy|zstd|none] [FILE] [ROWS]
+ *		parquet_bench [ROWS]
  *
- * 16 columns as a customer table has them.  All cells are made first, in
- * batches of 1,024 rows; the time is that of the writer alone, output taken
- * from it but written to FILE only once at the end.
+ * 16 columns as a customer table has them, 500 bytes a row.  All cells are
+ * made first, in batches of 1,024 rows; the time is that of the writer and of
+ * writing its file, the best of five.  DuckDB then loads the file into a table
+ * in memory and writes that (parquet_duckdb.mjs), with one thread and the same
+ * compression.  The memory is what the writer made resident on top of the
+ * cells.
  *
  * IDENTIFICATION
  *	  test/bench/parquet_bench.c
@@ -16,12 +19,15 @@
  */
 #include "codec/parquet_writer.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BATCH 1024
 #define NCOLUMNS 16
@@ -160,27 +166,106 @@ make_cell(int column, uint64_t row)
 }
 
 static double
-now(void)
+now(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
+}
+
+/* the most that was resident so far, in bytes */
+static size_t
+resident(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (size_t) usage.ru_maxrss * 1024;
+}
+
+static bool
+write_all(int file, Buffer *out)
+{
+	size_t		done = 0;
+
+	while (done < out->length)
+	{
+		ssize_t		n = write(file, out->data + done, out->length - done);
+
+		if (n <= 0)
+			return false;
+		done += (size_t) n;
+	}
+	buffer_reset(out);
+	return true;
+}
+
+/* one file of all cells; false, with a message, if it fails */
+static bool
+write_file(const char *path, ParquetCompression compression, const Cell *cells, uint64_t nrows)
+{
+	ParquetWriterOptions options = {.compression = compression};
+	ParquetWriter *writer = parquet_writer_create(columns, NCOLUMNS, &options);
+	int			file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	bool		good = writer != NULL && file >= 0;
+	uint64_t	row;
+	int			column;
+
+	for (row = 0; row < nrows && good; row += BATCH)
+	{
+		const Cell *batch[NCOLUMNS];
+		uint32_t	n = nrows - row < BATCH ? (uint32_t) (nrows - row) : BATCH;
+
+		for (column = 0; column < NCOLUMNS; column++)
+			batch[column] = cells + row * NCOLUMNS + column * BATCH;
+		good = parquet_writer_put(writer, batch, NULL, n) &&
+			write_all(file, parquet_writer_output(writer));
+	}
+	good = good && parquet_writer_finish(writer) && write_all(file, parquet_writer_output(writer));
+	if (!good)
+		fprintf(stderr, "%s: %s\n", path,
+				writer && *parquet_writer_error(writer)->message ?
+				parquet_writer_error(writer)->message : "cannot write");
+	parquet_writer_free(writer);
+	if (file >= 0)
+		close(file);
+	return good;
+}
+
+/* seconds that DuckDB takes, 0 if it cannot be asked */
+static double
+ask_duckdb(const char *path, const char *compression)
+{
+	char		command[512];
+	FILE	   *pipe;
+	double		seconds = 0;
+
+	snprintf(command, sizeof(command), "node test/bench/parquet_duckdb.mjs %s %s.duckdb %s",
+			 path, path, compression);
+	pipe = popen(command, "r");
+	if (pipe == NULL)
+		return 0;
+	if (fscanf(pipe, "%lf", &seconds) != 1)
+		seconds = 0;
+	pclose(pipe);
+	return seconds;
 }
 
 int
 main(int argc, char **argv)
 {
-	const char *compression = argc > 1 ? argv[1] : "snappy";
-	uint64_t	nrows = argc > 3 ? strtoull(argv[3], NULL, 10) : 200000;
+	static const struct
+	{
+		const char *name;
+		ParquetCompression compression;
+	}			cases[] = {{"snappy", PARQUET_SNAPPY}, {"zstd", PARQUET_ZSTD}};
+	uint64_t	nrows = argc > 1 ? strtoull(argv[1], NULL, 10) : 200000;
 	uint64_t	nbatches = (nrows + BATCH - 1) / BATCH;
 	Cell	   *cells = malloc(nbatches * BATCH * NCOLUMNS * sizeof(Cell));
 	size_t		raw = 0;
-	double		best = 1e9;
-	Buffer		file = {0};
 	uint64_t	i;
 	int			column;
-	int			repeat;
 
 	text = malloc(nrows * 600);
 	if (cells == NULL || text == NULL)
@@ -196,55 +281,51 @@ main(int argc, char **argv)
 				cell.kind == CELL_NULL ? 0 : 8;
 		}
 
-	for (repeat = 0; repeat < 5; repeat++)
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
-		ParquetWriterOptions options = {
-			.compression = strcmp(compression, "zstd") == 0 ? PARQUET_ZSTD :
-			strcmp(compression, "none") == 0 ? PARQUET_UNCOMPRESSED : PARQUET_SNAPPY
-		};
-		double		start = now();
-		ParquetWriter *writer = parquet_writer_create(columns, NCOLUMNS, &options);
-		bool		good = true;
+		char		path[64];
+		double		best = 1e9;
+		double		best_cpu = 1e9;
+		double		peer;
+		size_t		memory = resident();
+		struct stat written;
+		int			repeat;
 
-		file.length = 0;
-		for (i = 0; i < nbatches && good; i++)
+		snprintf(path, sizeof(path), "build/bench/parquet_%s.parquet", cases[i].name);
+		for (repeat = 0; repeat < 5; repeat++)
 		{
-			const Cell *batch[NCOLUMNS];
-			uint32_t	n = i + 1 < nbatches ? BATCH : (uint32_t) (nrows - i * BATCH);
-			Buffer	   *out = parquet_writer_output(writer);
+			double		start = now(CLOCK_MONOTONIC);
+			double		cpu_start = now(CLOCK_PROCESS_CPUTIME_ID);
 
-			for (column = 0; column < NCOLUMNS; column++)
-				batch[column] = cells + (i * NCOLUMNS + (uint64_t) column) * BATCH;
-			good = parquet_writer_put(writer, batch, NULL, n);
-			buffer_append(&file, out->data, out->length);
-			buffer_reset(out);
+			if (!write_file(path, cases[i].compression, cells, nrows))
+				return 1;
+			if (now(CLOCK_MONOTONIC) - start < best)
+				best = now(CLOCK_MONOTONIC) - start;
+			if (now(CLOCK_PROCESS_CPUTIME_ID) - cpu_start < best_cpu)
+				best_cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu_start;
 		}
-		good = good && parquet_writer_finish(writer);
-		if (!good)
+		memory = resident() - memory;
+		if (stat(path, &written) != 0)
+			return 1;
+		printf("%s: %" PRIu64 " rows, %.1f MB of values, %.1f MB of file, %.3f s (%.3f s CPU), "
+			   "%.0f MB/s\n",
+			   cases[i].name, nrows, (double) raw / 1e6, (double) written.st_size / 1e6, best,
+			   best_cpu, (double) raw / 1e6 / best);
+		/* the most that was resident never falls: only the first case can tell */
+		if (i == 0)
+			printf("%.1f MB of memory\n", (double) memory / 1e6);
+		fflush(stdout);
+
+		peer = ask_duckdb(path, cases[i].name);
+		unlink(path);
+		if (peer == 0)
 		{
-			fprintf(stderr, "%s\n", parquet_writer_error(writer)->message);
+			fprintf(stderr, "DuckDB did not answer\n");
 			return 1;
 		}
-		buffer_append(&file, parquet_writer_output(writer)->data,
-					  parquet_writer_output(writer)->length);
-		parquet_writer_free(writer);
-		if (now() - start < best)
-			best = now() - start;
+		printf("BENCH parquet_writer_%s %.3f %.3f %.2f 1.20 %s\n", cases[i].name, best, peer,
+			   best / peer, best <= 1.2 * peer ? "ok" : "short");
 	}
-	if (argc > 2)
-	{
-		FILE	   *f = fopen(argv[2], "wb");
-
-		if (f == NULL || fwrite(file.data, 1, file.length, f) != file.length || fclose(f) != 0)
-		{
-			perror(argv[2]);
-			return 1;
-		}
-	}
-	printf("%s: %" PRIu64 " rows, %.1f MB of values, %.1f MB of file, %.3f s, %.0f MB/s\n",
-		   compression, nrows, (double) raw / 1e6, (double) file.length / 1e6, best,
-		   (double) raw / 1e6 / best);
-	buffer_free(&file);
 	free(cells);
 	free(text);
 	return 0;

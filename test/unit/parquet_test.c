@@ -396,13 +396,13 @@ test_base64(void)
 static const char *
 bounds_of(StatisticsOrder order, const char *const *texts, size_t n)
 {
-	static Buffer buffer;
+	Buffer		buffer = {0};
+	const char *result;
 	Statistics	statistics = {.order = order};
 	ThriftWriter thrift = {.out = &buffer};
 	ByteSpan	span;
 	size_t		i;
 
-	buffer_free(&buffer);
 	statistics_reset(&statistics);
 	for (i = 0; i < n; i++)
 	{
@@ -412,7 +412,9 @@ bounds_of(StatisticsOrder order, const char *const *texts, size_t n)
 	}
 	thrift_begin(&thrift);
 	statistics_write(&statistics, &thrift, 1);
-	return hex(buffer.data + 1, buffer.length - 1);
+	result = hex(buffer.data + 1, buffer.length - 1);
+	buffer_free(&buffer);
+	return result;
 }
 
 static void
