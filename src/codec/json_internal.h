@@ -122,7 +122,7 @@ typedef struct JsonFrame
 	bool		array;
 } JsonFrame;
 
-#define JSON_SHAPE_BUCKETS 1024
+#define JSON_SHAPE_BUCKETS 4096
 
 /* unknown gaps met with memory used up, after which to start afresh */
 #define JSON_SHAPE_MISSES 100000
