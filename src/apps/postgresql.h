@@ -114,7 +114,8 @@ typedef struct TableAttempt
 	uint32		first;
 	uint32		last;			/* in: what is asked; out: what was tried */
 	int64		row;			/* the row being worked on, -1 when that is not known */
-	bool		converting;		/* its cells are being converted */
+	bool		converting;		/* the cell of this column of it is being converted */
+	int			column;
 	bool	   *found;			/* per row of the set: an id matched (UPDATE, DELETE) */
 	char		code[16];		/* out, of a failed attempt: the record error */
 	char	   *message;

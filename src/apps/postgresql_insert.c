@@ -190,6 +190,7 @@ form_row(TableInsert *insert, TableAttempt *attempt, ResultRelInfo *relinfo, ESt
 	{
 		int			att = writer->columns[i].attnum - 1;
 
+		attempt->column = i;
 		slot->tts_values[att] = datum_make(&writer->columns[i].maker,
 										   &set->columns[i][batch_row],
 										   &slot->tts_isnull[att]);

@@ -340,9 +340,12 @@ fill_batch(TableStatement *statement, TableAttempt *attempt)
 		values[0] = Int32GetDatum((int32) row);
 		nulls[0] = false;
 		for (int i = 0; i < ncolumns; i++)
+		{
+			attempt->column = i;
 			values[i + 1] = datum_make(&writer->columns[i].maker,
 									   &attempt->set->columns[i][batch_row],
 									   &nulls[i + 1]);
+		}
 		if (statement->nids > 0 && statement->hashable &&
 			!add_ids(writer, statement, &set, values + 1))
 		{

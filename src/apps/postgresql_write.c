@@ -88,19 +88,27 @@ is_record_error(const ErrorData *error, bool converting)
 	return true;
 }
 
-/* the reason as the error file has it: message, and detail where that adds something */
+/*
+ * The reason as the error file has it: the column where it is known, the message,
+ * and the detail where that adds something.
+ */
 static char *
-record_error_message(const ErrorData *error)
+record_error_message(const TableAttempt *attempt, const ErrorData *error)
 {
 	const char *detail = error->detail;
-	size_t		length;
+	StringInfoData out;
 
-	if (detail == NULL || strncmp(detail, "Failing row contains", 20) == 0)
-		return pstrdup(error->message);
-	length = strlen(detail);
-	if (length > 0 && detail[length - 1] == '.')
-		length--;
-	return psprintf("%s: %.*s", error->message, (int) length, detail);
+	initStringInfo(&out);
+	if (attempt->converting)
+		appendStringInfo(&out, "column \"%s\": ", attempt->writer->columns[attempt->column].name);
+	appendStringInfoString(&out, error->message);
+	if (detail != NULL && detail[0] != '\0' && strncmp(detail, "Failing row contains", 20) != 0)
+	{
+		appendStringInfo(&out, ": %s", detail);
+		if (out.data[out.len - 1] == '.')
+			out.data[--out.len] = '\0';
+	}
+	return out.data;
 }
 
 /* ---------- attempts ---------- */
@@ -154,7 +162,7 @@ attempt_rows(TableAttempt *attempt)
 		if (writer->insert != NULL)
 			table_insert_aborted(writer->insert);
 		strlcpy(attempt->code, unpack_sql_state(error->sqlerrcode), sizeof(attempt->code));
-		attempt->message = record_error_message(error);
+		attempt->message = record_error_message(attempt, error);
 		MemoryContextSwitchTo(oldcontext);
 	}
 	PG_END_TRY();

@@ -433,9 +433,12 @@ to_double(Cell *cell, FieldType type)
 		case CELL_NUMBER:
 			if (cell->length <= 15 && parse_short_integer(cell->data, cell->length, &integer) &&
 				integer != 0)
+			{
 				value = (double) integer;
-			else if (!text_parse_double(cell->data, cell->length, &value) &&
-					 !parse_special_number(cell, &value))
+				break;
+			}
+			if (!text_parse_double(cell->data, cell->length, &value) &&
+				!parse_special_number(cell, &value))
 			{
 				Decimal		d;
 
@@ -450,6 +453,14 @@ to_double(Cell *cell, FieldType type)
 					pfree(literal);
 				}
 				else
+					return refuse(cell, type, "%s is out of range for a floating-point number");
+			}
+			if (value == 0)
+			{
+				Decimal		d;
+
+				/* too small to be told from zero */
+				if (scan_decimal(cell->data, cell->length, &d) && !d.zero)
 					return refuse(cell, type, "%s is out of range for a floating-point number");
 			}
 			break;

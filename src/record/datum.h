@@ -56,12 +56,11 @@ extern void datum_maker_init(DatumMaker *maker, Oid type, int32 typmod);
 static inline Datum
 datum_make(DatumMaker *maker, const Cell *cell, bool *isnull)
 {
-	if (cell->kind == CELL_NULL && maker->base == NULL)
-	{
-		*isnull = true;
+	*isnull = cell->kind == CELL_NULL;
+
+	/* domains have a say on nulls, too */
+	if (*isnull && maker->base == NULL)
 		return (Datum) 0;
-	}
-	*isnull = false;
 	return maker->make(maker, cell);
 }
 
