@@ -40,7 +40,7 @@ LIBS_USED = libcurl libcrypto json-c libzstd
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) $(shell $(PKG_CONFIG) --cflags $(LIBS_USED))
 # PostgreSQL 15 has no PGDLLEXPORT of its own that undoes -fvisibility=hidden
 PG_CPPFLAGS += -DPGDLLEXPORT='__attribute__((visibility("default")))'
-PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -fvisibility=hidden $(APPFLOW_CFLAGS)
+PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror=implicit-function-declaration -fvisibility=hidden $(APPFLOW_CFLAGS)
 SHLIB_LINK = $(shell $(PKG_CONFIG) --libs $(LIBS_USED)) -lsnappy
 
 # the server never inlines C of ours: no bitcode

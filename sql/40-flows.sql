@@ -115,7 +115,7 @@ REVOKE ALL ON execution_state FROM PUBLIC;
 -- ---------- for people ----------
 
 CREATE VIEW flows WITH (security_barrier) AS
-	SELECT f.flow_name, f.owner, f.status, f.status_message,
+	SELECT f.flow_name, f.owner, f.status AS flow_status, f.status_message AS flow_status_message,
 		f.definition #>> '{description}' AS description,
 		f.definition #>> '{sourceFlowConfig,connectorType}' AS source_connector_type,
 		f.definition #>> '{sourceFlowConfig,connectorProfileName}' AS source_connector_profile,
@@ -136,10 +136,10 @@ CREATE VIEW flows WITH (security_barrier) AS
 COMMENT ON VIEW flows IS 'flows of the roles that you belong to';
 
 CREATE VIEW flow_executions WITH (security_barrier) AS
-	SELECT e.flow_name, e.execution_id, e.status, e.requested_at, e.started_at, e.last_updated_at,
+	SELECT e.flow_name, e.execution_id, e.status AS execution_status, e.requested_at, e.started_at, e.last_updated_at,
 		CASE WHEN e.status NOT IN ('InProgress', 'CancelStarted')
 			THEN e.last_updated_at - e.started_at END AS duration,
-		e.records_processed, e.records_filtered, e.put_failures, e.bytes_processed, e.bytes_written,
+		e.records_processed, e.records_filtered, e.put_failures AS put_failures_count, e.bytes_processed, e.bytes_written,
 		e.data_pull_start_time, e.data_pull_end_time, e.execution_message, e.error_code
 	FROM execution_state e
 	WHERE pg_catalog.pg_has_role(e.owner, 'USAGE');

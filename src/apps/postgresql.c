@@ -30,6 +30,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/scansup.h"
+#include "record/jsonb_access.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -310,6 +311,16 @@ postgresql_describe_entity(ConnectorSession *session, const char *entity)
 	return schema;
 }
 
+/* columns that are there have types; those to be made need them */
+static bool
+table_needs_schema(Jsonb *properties, bool all_fields)
+{
+	Jsonb	   *custom = jsonb_get_container(properties, "customProperties");
+
+	return all_fields || jsonb_get_bool(custom, "createTable", false) ||
+		jsonb_get_bool(custom, "addColumns", false);
+}
+
 const Connector postgresql_connector = {
 	.type = "CustomConnector",
 	.label = "PostgreSQL",
@@ -317,4 +328,5 @@ const Connector postgresql_connector = {
 	.open_reader = table_open_reader,
 	.open_writer = table_open_writer,
 	.transactional = true,
+	.needs_schema = table_needs_schema,
 };

@@ -41,7 +41,7 @@ s3_output_format(Jsonb *properties)
 }
 
 static bool
-s3_typed(Jsonb *properties)
+s3_needs_schema(Jsonb *properties, bool all_fields)
 {
 	return s3_output_format(properties).typed;
 }
@@ -136,6 +136,6 @@ const Connector s3_connector = {
 	.type = "S3",
 	.open_reader = s3_open_reader,
 	.open_writer = s3_open_writer,
-	.typed = s3_typed,
+	.needs_schema = s3_needs_schema,
 	.fixed_schema = s3_fixed_schema,
 };

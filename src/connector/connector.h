@@ -140,11 +140,12 @@ typedef struct Connector
 	bool		transactional;
 
 	/*
-	 * As a destination with these properties: whether fields need types before
-	 * the first record is written, and whether no field can be added afterwards.
+	 * As a destination with these properties: whether the names and types of
+	 * fields must be known before the first record is written (names are, unless
+	 * all fields are mapped), and whether no field can be added afterwards.
 	 * NULL: no.
 	 */
-	bool		(*typed) (Jsonb *properties);
+	bool		(*needs_schema) (Jsonb *properties, bool all_fields);
 	bool		(*fixed_schema) (Jsonb *properties);
 } Connector;
 

@@ -75,21 +75,27 @@ flow_run_transactional(const FlowRun *run)
 }
 
 /*
- * Does the destination need types for fields whose type no task tells?  Text
- * formats do not: a value is written as it was read.
+ * Does the source have to look at records before it reads them?  The
+ * destination may need to know what comes; and without new fields, what is new
+ * has to be known.
  */
 static bool
 needs_types(const FlowPlan *plan)
 {
+	const Connector *destination = plan->destination.connector;
 	ListCell   *lc;
-	bool		all_typed = !plan->map_all;
 
-	if (plan->destination.connector->typed == NULL ||
-		!plan->destination.connector->typed(plan->destination.properties))
-		return !plan->include_new && plan->map_all;
+	if (plan->map_all && (!plan->include_new || plan->partition_keys != NIL))
+		return true;
+	if (destination->needs_schema == NULL ||
+		!destination->needs_schema(plan->destination.properties, plan->map_all))
+		return false;
 	foreach(lc, plan->outputs)
-		all_typed &= ((Output *) lfirst(lc))->typed;
-	return !all_typed;
+	{
+		if (!((Output *) lfirst(lc))->typed)
+			return true;
+	}
+	return plan->map_all;
 }
 
 static ReadRequest *
@@ -104,8 +110,6 @@ read_request(const FlowPlan *plan)
 	request->filters = plan->filters;
 	request->need_types = needs_types(plan);
 	request->sample_records = SAMPLE_DEFAULT;
-	if (plan->map_all && plan->partition_keys != NIL)
-		request->need_types = true;
 	if (plan->map_all && plan->include_new && plan->destination.connector->fixed_schema != NULL &&
 		plan->destination.connector->fixed_schema(plan->destination.properties))
 	{

@@ -221,6 +221,7 @@ appflow_run_flow(PG_FUNCTION_ARGS)
 
 	PG_TRY();
 	{
+		shared_wait_prepare();
 		for (;;)
 		{
 			char	   *message = NULL;
@@ -259,6 +260,7 @@ appflow_run_flow(PG_FUNCTION_ARGS)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	shared_wait_end();
 	SPI_finish();
 	PG_RETURN_VOID();
 }

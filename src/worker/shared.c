@@ -207,10 +207,21 @@ shared_cancel(const pg_uuid_t *execution)
 }
 
 void
-shared_wait(long milliseconds)
+shared_wait_prepare(void)
 {
 	attach();
+	ConditionVariablePrepareToSleep(&shared->ended);
+}
+
+void
+shared_wait(long milliseconds)
+{
 	(void) ConditionVariableTimedSleep(&shared->ended, milliseconds, PG_WAIT_EXTENSION);
+}
+
+void
+shared_wait_end(void)
+{
 	ConditionVariableCancelSleep();
 }
 

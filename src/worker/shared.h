@@ -71,8 +71,13 @@ extern void shared_unreserve(int slot);
  */
 extern void shared_cancel(const pg_uuid_t *execution);
 
-/* Wait until some run has ended, or for the time given. */
+/*
+ * Wait until some run has ended since the last look, or for the time given.
+ * Prepare before the first look, and end the waiting after the last.
+ */
+extern void shared_wait_prepare(void);
 extern void shared_wait(long milliseconds);
+extern void shared_wait_end(void);
 
 /* Copies the slots; returns how many there are. */
 extern int	shared_copy_slots(RunSlot *slots);

@@ -51,6 +51,6 @@ $node->safe_psql('postgres', q{
 $node->safe_psql('postgres', q{CALL appflow.run_flow('to-table')});
 is($node->safe_psql('postgres', q{SET timezone = 'UTC'; SELECT * FROM account ORDER BY id}),
 	"1|Ann|10.5|2024-01-02 03:04:05+00\n2|Béa||\n3|Cy, \"x\"|-3|2024-05-06 05:08:09+00", 'JSON lines to a table');
-is($node->safe_psql('postgres', q{SELECT status, records_processed, put_failures, bytes_processed > 0, execution_message FROM appflow.flow_executions}),
+is($node->safe_psql('postgres', q{SELECT execution_status, records_processed, put_failures_count, bytes_processed > 0, execution_message FROM appflow.flow_executions}),
 	'Successful|3|0|t|', 'the run says so');
 done_testing();

@@ -39,6 +39,6 @@ foreach my $session (@sessions)
 	is(${ $session->{errors} }, '', 'a session saw no error');
 }
 is($node->safe_psql('postgres', 'SELECT count(*) FROM target'), 2 * $runs, 'every run wrote its record');
-is($node->safe_psql('postgres', q(SELECT string_agg(DISTINCT status, ',') FROM appflow.flow_executions)),
+is($node->safe_psql('postgres', q(SELECT string_agg(DISTINCT execution_status, ',') FROM appflow.flow_executions)),
 	'Successful', 'every run is recorded as successful');
 done_testing();
