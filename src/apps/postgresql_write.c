@@ -154,11 +154,14 @@ attempt_rows(TableAttempt *attempt)
 
 		MemoryContextSwitchTo(writer->batch_context);
 		error = CopyErrorData();
-		if (!is_record_error(error, attempt->converting))
-			PG_RE_THROW();
 		FlushErrorState();
+
+		/* whatever it is, it must not leave the subtransaction open */
 		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(writer->batch_context);
 		CurrentResourceOwner = oldowner;
+		if (!is_record_error(error, attempt->converting))
+			ReThrowError(error);
 		if (writer->insert != NULL)
 			table_insert_aborted(writer->insert);
 		strlcpy(attempt->code, unpack_sql_state(error->sqlerrcode), sizeof(attempt->code));
