@@ -59,6 +59,29 @@ table_role_leave(const TableRole *saved)
 	SetUserIdAndSecContext(saved->user, saved->context);
 }
 
+void
+table_rethrow_error(ErrorData *error)
+{
+	if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
+	{
+		const char *name = appflow_exception_name(WF_ACCESS_DENIED);
+
+		error->sqlerrcode = MAKE_SQLSTATE('W', 'F', '4', '0', '3');
+		error->detail = error->detail == NULL ? pstrdup(name) :
+			psprintf("%s: %s", name, error->detail);
+	}
+	ReThrowError(error);
+}
+
+void
+table_rethrow(void)
+{
+	ErrorData  *error = CopyErrorData();
+
+	FlushErrorState();
+	table_rethrow_error(error);
+}
+
 /* ---------- names ---------- */
 
 /* one part of a name; *folded is its lower-case form if it is not in quotes */
@@ -292,6 +315,7 @@ table_open_source(TableName *name)
 static Schema *
 postgresql_describe_entity(ConnectorSession *session, const char *entity)
 {
+	MemoryContext oldcontext = CurrentMemoryContext;
 	Schema	   *volatile schema = NULL;
 	TableRole	saved;
 
@@ -303,11 +327,14 @@ postgresql_describe_entity(ConnectorSession *session, const char *entity)
 		schema = table_describe(rel);
 		relation_close(rel, NoLock);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		table_role_leave(&saved);
+		MemoryContextSwitchTo(oldcontext);
+		table_rethrow();
 	}
 	PG_END_TRY();
+	table_role_leave(&saved);
 	return schema;
 }
 

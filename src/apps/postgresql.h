@@ -48,6 +48,14 @@ typedef struct TableRole
 extern void table_role_enter(TableRole *saved, Oid role);
 extern void table_role_leave(const TableRole *saved);
 
+/*
+ * For PG_CATCH in place of PG_RE_THROW: missing privileges become an
+ * AccessDeniedException, everything else passes as it is.  Call it in a memory
+ * context that lives on.
+ */
+extern void table_rethrow(void) pg_attribute_noreturn();
+extern void table_rethrow_error(ErrorData *error) pg_attribute_noreturn();
+
 /* split an entity's name; raises WF400 unless it is schema.table */
 extern TableName *table_name_parse(const char *entity);
 

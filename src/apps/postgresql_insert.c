@@ -33,6 +33,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/parse_node.h"
 #include "rewrite/rewriteHandler.h"
+#include "tcop/utility.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
@@ -118,7 +119,7 @@ table_insert_suits(TableWriter *writer, Relation rel)
 }
 
 /* raise an error unless the role may insert into the bound columns */
-static ParseState *
+static void
 check_permissions(TableWriter *writer, Relation rel)
 {
 	ParseState *pstate = make_parsestate(NULL);
@@ -131,7 +132,6 @@ check_permissions(TableWriter *writer, Relation rel)
 			bms_add_member(namespace_item_permissions(item)->insertedCols,
 						   writer->columns[i].attnum - FirstLowInvalidHeapAttributeNumber);
 	range_table_check_permissions(pstate);
-	return pstate;
 }
 
 /* Make ready to insert; in the current memory context, as the role. */
@@ -142,6 +142,8 @@ table_insert_create(TableWriter *writer, Relation rel)
 	TupleDesc	tupdesc = RelationGetDescr(rel);
 
 	check_permissions(writer, rel);
+	if (!rel->rd_islocaltemp)
+		PreventCommandIfReadOnly("INSERT");
 	insert->context = CurrentMemoryContext;
 	insert->tupdesc = CreateTupleDescCopyConstr(tupdesc);
 	insert->slot_ops = table_slot_callbacks(rel);

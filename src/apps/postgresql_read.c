@@ -542,11 +542,14 @@ table_open_reader(ConnectorSession *session, ReadRequest *request)
 	{
 		open_reader_as_role(reader, request);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		table_role_leave(&saved);
+		MemoryContextSwitchTo(oldcontext);
+		table_rethrow();
 	}
 	PG_END_TRY();
+	table_role_leave(&saved);
 	MemoryContextSwitchTo(oldcontext);
 	return &reader->reader;
 }

@@ -161,7 +161,7 @@ attempt_rows(TableAttempt *attempt)
 		MemoryContextSwitchTo(writer->batch_context);
 		CurrentResourceOwner = oldowner;
 		if (!is_record_error(error, attempt->converting))
-			ReThrowError(error);
+			table_rethrow_error(error);
 		if (writer->insert != NULL)
 			table_insert_aborted(writer->insert);
 		strlcpy(attempt->code, unpack_sql_state(error->sqlerrcode), sizeof(attempt->code));
@@ -551,6 +551,7 @@ static void
 table_add_field(RecordWriter *base)
 {
 	TableWriter *writer = (TableWriter *) base;
+	MemoryContext oldcontext = CurrentMemoryContext;
 	TableRole	saved;
 
 	table_role_enter(&saved, writer->role);
@@ -558,11 +559,14 @@ table_add_field(RecordWriter *base)
 	{
 		plan_writer(writer);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		table_role_leave(&saved);
+		MemoryContextSwitchTo(oldcontext);
+		table_rethrow();
 	}
 	PG_END_TRY();
+	table_role_leave(&saved);
 }
 
 /*
@@ -696,11 +700,14 @@ table_open_writer(ConnectorSession *session, WriteRequest *request)
 	{
 		open_writer_as_role(writer, request);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		table_role_leave(&saved);
+		MemoryContextSwitchTo(oldcontext);
+		table_rethrow();
 	}
 	PG_END_TRY();
+	table_role_leave(&saved);
 	MemoryContextSwitchTo(oldcontext);
 	return &writer->writer;
 }
