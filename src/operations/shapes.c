@@ -197,17 +197,6 @@ matches(int pattern, const pg_wchar *wide, size_t characters)
 	return code == REG_OKAY;
 }
 
-bool
-shape_pattern_matches(int pattern, const char *value, size_t length)
-{
-	size_t		characters;
-	pg_wchar   *wide = unicode_of(value, length, &characters);
-	bool		matched = matches(pattern, wide, characters);
-
-	pfree(wide);
-	return matched;
-}
-
 int
 shape_check_string(ShapeId id, const char *value, size_t length)
 {

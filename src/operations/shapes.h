@@ -123,15 +123,12 @@ extern const ShapeMember *shape_find_member(ShapeId structure, const char *name,
  */
 extern const char *shape_enum_value(ShapeId id, const char *value, size_t length);
 
-/* how a value compares with a string shape's constraints */
+/* how a value in the server's encoding breaks a string shape's constraints; 0: not at all */
 #define STRING_TOO_SHORT	0x01
 #define STRING_TOO_LONG		0x02
 #define STRING_NO_MATCH		0x04
 #define STRING_NO_VALUE		0x08	/* not of the enum */
 extern int	shape_check_string(ShapeId id, const char *value, size_t length);
-
-/* whether a value (UTF-8 or the server's encoding) matches a pattern, whole */
-extern bool shape_pattern_matches(int pattern, const char *value, size_t length);
 
 /* ---------- reading requests (reader.c) ---------- */
 
