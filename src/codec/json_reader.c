@@ -84,6 +84,7 @@ struct JsonReader
 	uint64_t	line;			/* of mark */
 	uint64_t	line_start;		/* offset where that line starts */
 	Pending		pending;
+	bool		broken;			/* memory was out in the middle of a change */
 	CodecError	error;
 
 	/* PAGE */
@@ -238,10 +239,14 @@ bool
 json_reader_add_field(JsonReader *reader, const char *name, size_t length)
 {
 	JsonWalk   *walk = &reader->walk;
+	JsonTarget *target = json_path_find(walk->paths.root, name, length);
 
-	return json_paths_add(&walk->paths, name, length) &&
-		size_for_fields(walk) &&
-		json_shape_reset(&walk->shape, &walk->paths);
+	if (reader->broken || (target != NULL && target->column >= 0))
+		return false;
+	reader->broken = !(json_paths_add(&walk->paths, name, length) &&
+					   size_for_fields(walk) &&
+					   json_shape_reset(&walk->shape, &walk->paths));
+	return !reader->broken;
 }
 
 const char *
@@ -332,7 +337,10 @@ set_base_depth(JsonReader *reader, uint32_t depth)
 	JsonWalk   *walk = &reader->walk;
 
 	if (depth != walk->base_depth && !json_shape_reset(&walk->shape, &walk->paths))
+	{
+		reader->broken = true;
 		return json_fail(walk, reader->mark, "out of memory");
+	}
 	walk->base_depth = depth;
 	reader->found_records = true;
 	return STEP_OK;
@@ -393,6 +401,8 @@ read_record(JsonReader *reader, uint32_t row, uint64_t *lines)
 		return STEP_MORE;
 	if (walk->shape.misses > JSON_SHAPE_MISSES &&
 		!json_shape_reset(&walk->shape, &walk->paths))
+		reader->broken = true;
+	if (reader->broken)
 		return json_fail(walk, reader->mark, "out of memory");
 
 	for (i = 0; i < walk->paths.nfields; i++)
