@@ -722,7 +722,7 @@ main(int argc, char **argv)
 		{.name = "row_groups", COLUMNS(all_types),.rows = 5500,.make = make_any,.nulls = 10,.row_group_rows = 700,.compression = PARQUET_ZSTD},
 		{.name = "row_group_bytes", COLUMNS(all_types),.rows = 12000,.make = make_any,.nulls = 10,.row_group_bytes = 200000,.compression = PARQUET_SNAPPY},
 		{.name = "flushed", COLUMNS(all_types),.rows = 5000,.make = make_any,.nulls = 10,.flush_every = 2,.compression = PARQUET_SNAPPY},
-		{.name = "pages", COLUMNS(all_types),.rows = 45000,.make = make_any,.nulls = 5,.row_group_bytes = (size_t) 1 << 30,.compression = PARQUET_SNAPPY},
+		{.name = "pages", COLUMNS(all_types),.rows = 25000,.make = make_any,.nulls = 5,.row_group_bytes = (size_t) 1 << 30,.compression = PARQUET_SNAPPY},
 		{.name = "selected", COLUMNS(all_types),.rows = 3 * BATCH,.make = make_any,.nulls = 20,.shuffled = true,.compression = PARQUET_SNAPPY},
 		{.name = "fallback", COLUMNS(fallback_columns),.rows = 100000,.make = make_fallback,.row_group_bytes = (size_t) 1 << 30,.compression = PARQUET_SNAPPY},
 		{.name = "runs", COLUMNS(five_strings),.rows = 45000,.make = make_runs,.compression = PARQUET_UNCOMPRESSED},
