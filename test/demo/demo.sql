@@ -13,7 +13,7 @@ CREATE EXTENSION appflow;
 \echo
 \echo '== An object store: a directory, whose first-level folders are buckets'
 SELECT appflow.create_object_store('demo', 'file://' || :'directory', ARRAY['demo-in', 'demo-out']) \g /dev/null
-SELECT * FROM appflow.object_stores;
+SELECT name, endpoint, buckets FROM appflow.object_stores;
 
 \echo '== Flows from S3 into tables; missing tables are made from what the objects hold'
 
@@ -105,9 +105,10 @@ CALL appflow.run_flow('subdivisions-as-parquet');
 
 \echo
 \echo '== What moved, and how fast'
-SELECT flow_name, execution_status AS status, records_processed AS records, bytes_processed AS "bytes read",
-	bytes_written AS "bytes written", (extract(epoch FROM last_updated_at - started_at) * 1000)::int AS ms,
-	(records_processed / nullif(extract(epoch FROM last_updated_at - started_at), 0))::int AS "records/s"
+SELECT flow_name, status, records_processed AS records, records_filtered AS filtered,
+	bytes_processed AS "bytes read", bytes_written AS "bytes written",
+	round(extract(epoch FROM duration) * 1000) AS ms,
+	round(records_processed / extract(epoch FROM duration)) AS "records/s"
 FROM appflow.flow_executions ORDER BY started_at;
 
 \echo '== A query over the result: the countries with the most subdivisions'
