@@ -12,10 +12,13 @@ CREATE EXTENSION appflow;
 
 \echo
 \echo '== An object store: a directory, whose first-level folders are buckets'
-SELECT appflow.create_object_store('demo', 'file://' || :'directory', ARRAY['demo-in', 'demo-out']) \g /dev/null
+\o /dev/null
+SELECT appflow.create_object_store('demo', 'file://' || :'directory', ARRAY['demo-in', 'demo-out']);
+\o
 SELECT name, endpoint, buckets FROM appflow.object_stores;
 
-\echo '== Flows from S3 into tables; missing tables are made from what the objects hold'
+\echo '== Flows from S3 into tables (made from what the objects hold), and from a table into S3'
+\o /dev/null
 
 -- countries: chosen fields under names of our choice, written by key
 SELECT appflow.create_flow('{
@@ -38,7 +41,7 @@ SELECT appflow.create_flow('{
 		{"taskType": "Map", "sourceFields": ["name"], "destinationField": "name", "connectorOperator": {"S3": "NO_OP"}},
 		{"taskType": "Map", "sourceFields": ["official_name"], "destinationField": "official_name",
 		 "connectorOperator": {"S3": "NO_OP"}}]
-}') ->> 'flowStatus' AS countries;
+}');
 
 -- subdivisions: every field there is
 SELECT appflow.create_flow('{
@@ -54,7 +57,7 @@ SELECT appflow.create_flow('{
 			"entityName": "public.subdivisions", "writeOperationType": "INSERT",
 			"customProperties": {"createTable": "true", "addColumns": "true"}}}}],
 	"tasks": [{"taskType": "Map_all", "sourceFields": [], "connectorOperator": {"S3": "NO_OP"}}]
-}') ->> 'flowStatus' AS subdivisions;
+}');
 
 -- languages: only those that are alive
 SELECT appflow.create_flow('{
@@ -73,16 +76,9 @@ SELECT appflow.create_flow('{
 		{"taskType": "Filter", "sourceFields": ["type"], "connectorOperator": {"S3": "EQUAL_TO"},
 		 "taskProperties": {"DATA_TYPE": "string", "VALUE": "L"}},
 		{"taskType": "Map_all", "sourceFields": [], "connectorOperator": {"S3": "NO_OP"}}]
-}') ->> 'flowStatus' AS languages;
+}');
 
-CALL appflow.run_flow('countries');
-CALL appflow.run_flow('subdivisions');
-CALL appflow.run_flow('languages');
--- once more: keys that are there are updated, nothing is doubled
-CALL appflow.run_flow('countries');
-
-\echo
-\echo '== Flows from a table into S3: CSV, JSON lines, Parquet'
+-- a table, in three formats
 SELECT appflow.create_flow(jsonb_build_object(
 	'flowName', 'subdivisions-as-' || lower(type),
 	'triggerConfig', '{"triggerType": "OnDemand"}'::jsonb,
@@ -96,8 +92,17 @@ SELECT appflow.create_flow(jsonb_build_object(
 			's3OutputFormatConfig', jsonb_build_object(
 				'fileType', type, 'aggregationConfig', '{"aggregationType": "SingleFile"}'::jsonb))))),
 	'tasks', '[{"taskType": "Map_all", "sourceFields": [], "connectorOperator": {"CustomConnector": "NO_OP"}}]'::jsonb))
-	->> 'flowStatus' AS status, type AS as
 FROM unnest(ARRAY['CSV', 'JSON', 'PARQUET']) AS type;
+\o
+SELECT flow_name, coalesce(source_connector_profile, source_connector_type) AS source,
+	coalesce(destination_connector_profile, destination_connector_type) AS destination, status
+FROM appflow.flows ORDER BY created_at, flow_name;
+
+CALL appflow.run_flow('countries');
+CALL appflow.run_flow('subdivisions');
+CALL appflow.run_flow('languages');
+-- once more: keys that are there are updated, nothing is doubled
+CALL appflow.run_flow('countries');
 
 CALL appflow.run_flow('subdivisions-as-csv');
 CALL appflow.run_flow('subdivisions-as-json');
