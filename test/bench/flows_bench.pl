@@ -25,7 +25,7 @@ $SIG{$_} = sub { $stage->remove; exit 130; } foreach qw(INT TERM HUP);
 $stage->add_tests;
 
 my $buckets = $stage->make_dir('buckets');
-$stage->make_dir("buckets/$_") foreach qw(in in/accounts in/one in/long out);
+$stage->make_dir("buckets/$_") foreach qw(bench-in bench-in/accounts bench-in/one bench-in/long bench-out);
 
 # ---------- the data ----------
 
@@ -40,7 +40,7 @@ sub write_objects
 	srand(42);
 	for (my $object = 0; $object < $objects; $object++)
 	{
-		my $path = sprintf '%s/in/accounts/%02d.jsonl', $buckets, $object;
+		my $path = sprintf '%s/bench-in/accounts/%02d.jsonl', $buckets, $object;
 		open my $out, '>:raw', $path or die "$path: $!\n";
 		for (my $i = 0; $i < $records / $objects; $i++)
 		{
@@ -61,11 +61,11 @@ sub write_objects
 			{
 				# a run that is all but idle
 				$out->flush;
-				system('cp', $path, "$buckets/in/one/00.jsonl");
+				system('cp', $path, "$buckets/bench-in/one/00.jsonl");
 			}
 		}
 		close $out or die "$path: $!\n";
-		link $path, sprintf('%s/in/long/%02d.jsonl', $buckets, $_ * $objects + $object) foreach 0 .. $copies - 1;
+		link $path, sprintf('%s/bench-in/long/%02d.jsonl', $buckets, $_ * $objects + $object) foreach 0 .. $copies - 1;
 	}
 	system('chmod', '-R', 'a+rX', $buckets);
 }
@@ -187,14 +187,14 @@ sub seconds { return sprintf '%.3fs', $_[0]; }
 sub s3_source
 {
 	my ($prefix) = @_;
-	return qq({"connectorType": "S3", "sourceConnectorProperties": {"S3": {"bucketName": "in",
+	return qq({"connectorType": "S3", "sourceConnectorProperties": {"S3": {"bucketName": "bench-in",
 		"bucketPrefix": "$prefix", "s3InputFormatConfig": {"s3InputFileType": "JSON"}}}});
 }
 
 sub s3_parquet
 {
 	my ($prefix) = @_;
-	return qq([{"connectorType": "S3", "destinationConnectorProperties": {"S3": {"bucketName": "out",
+	return qq([{"connectorType": "S3", "destinationConnectorProperties": {"S3": {"bucketName": "bench-out",
 		"bucketPrefix": "$prefix", "s3OutputFormatConfig": {"fileType": "PARQUET", "preserveSourceDataTyping": true,
 		"aggregationConfig": {"aggregationType": "SingleFile"}}}}}]);
 }
@@ -229,7 +229,7 @@ write_objects();
 	"shared_buffers = 128MB", 'jit = off');
 
 query(q(CREATE EXTENSION appflow));
-query(qq(SELECT appflow.create_object_store('bench', 'file://$buckets', ARRAY['in', 'out'])));
+query(qq(SELECT appflow.create_object_store('bench', 'file://$buckets', ARRAY['bench-in', 'bench-out'])));
 query(q(CREATE UNLOGGED TABLE five (id text, name text, annual_revenue double precision, employees integer,
 	created timestamptz)));
 query(q(CREATE TABLE accounts (id text, name text, account_number text, industry text,
@@ -260,8 +260,8 @@ create_flow('json-parquet-long', s3_source('long'), s3_parquet('json-long'), map
 	report('s3-json-to-table/copy', seconds($flow), seconds($copy), $flow / $copy, '<=1.50', $flow / $copy <= 1.5);
 
 	my $jsonb = best('TRUNCATE five', qq(INSERT INTO five SELECT r.*
-		FROM pg_ls_dir('$buckets/in/accounts') AS f(name),
-		LATERAL jsonb_to_recordset(('[' || replace(rtrim(pg_read_file('$buckets/in/accounts/' || f.name), E'\\n'), E'\\n', ',')
+		FROM pg_ls_dir('$buckets/bench-in/accounts') AS f(name),
+		LATERAL jsonb_to_recordset(('[' || replace(rtrim(pg_read_file('$buckets/bench-in/accounts/' || f.name), E'\\n'), E'\\n', ',')
 			|| ']')::jsonb) AS r(id text, name text, annual_revenue double precision, employees integer, created timestamptz)));
 	die "jsonb_to_recordset made other rows\n" if query($sums) ne $got;
 	die "the flow moved " . query('SELECT count(*) FROM five') . " records\n" if (split /\|/, $got)[0] != $records;
@@ -270,15 +270,15 @@ create_flow('json-parquet-long', s3_source('long'), s3_parquet('json-long'), map
 
 # to Parquet, against DuckDB
 {
-	my ($status, $output) = $stage->run('node', $stage->dir . '/test/bench/duckdb.mjs', "$buckets/in/accounts/*.jsonl",
+	my ($status, $output) = $stage->run('node', $stage->dir . '/test/bench/duckdb.mjs', "$buckets/bench-in/accounts/*.jsonl",
 		$stage->make_dir('duckdb') . '/accounts.parquet', $runs);
 	die "DuckDB failed:\n$output" if $status != 0;
 	print $output;
 	my %duckdb = $output =~ /^(\w+) (\S+)/mg;
 
 	query(qq(INSERT INTO accounts SELECT r.*
-		FROM pg_ls_dir('$buckets/in/accounts') AS f(name),
-		LATERAL jsonb_to_recordset(('[' || replace(rtrim(pg_read_file('$buckets/in/accounts/' || f.name), E'\\n'), E'\\n', ',')
+		FROM pg_ls_dir('$buckets/bench-in/accounts') AS f(name),
+		LATERAL jsonb_to_recordset(('[' || replace(rtrim(pg_read_file('$buckets/bench-in/accounts/' || f.name), E'\\n'), E'\\n', ',')
 			|| ']')::jsonb) AS r(id text, name text, account_number text, industry text,
 			annual_revenue double precision, employees integer, phone text, website text, street text, city text,
 			postal_code text, country text, active boolean, created timestamptz, modified timestamptz, description text)));
@@ -289,7 +289,7 @@ create_flow('json-parquet-long', s3_source('long'), s3_parquet('json-long'), map
 		report("$case-to-parquet/duckdb", seconds($flow), seconds($duckdb{$case}), $flow / $duckdb{$case}, '<=1.20',
 			$flow / $duckdb{$case} <= 1.2);
 	}
-	find({ no_chdir => 1, wanted => sub { printf "%d %s\n", -s, $_ if -f } }, "$buckets/out");
+	find({ no_chdir => 1, wanted => sub { printf "%d %s\n", -s, $_ if -f } }, "$buckets/bench-out");
 }
 
 # memory, above a worker with next to nothing to do
