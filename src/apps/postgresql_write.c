@@ -690,6 +690,7 @@ table_open_writer(ConnectorSession *session, WriteRequest *request)
 	foreach(cell, request->id_fields)
 		writer->id_fields = lappend(writer->id_fields, pstrdup(lfirst(cell)));
 	writer->writer.schema = request->schema;
+	writer->writer.typed = true;
 	writer->writer.put = table_put;
 	writer->writer.add_field = table_add_field;
 	writer->writer.seal = table_seal;

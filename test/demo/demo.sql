@@ -110,7 +110,7 @@ CALL appflow.run_flow('subdivisions-as-parquet');
 
 \echo
 \echo '== What moved, and how fast'
-SELECT flow_name, status, records_processed AS records, records_filtered AS filtered,
+SELECT flow_name, execution_status AS status, records_processed AS records, records_filtered AS filtered,
 	bytes_processed AS "bytes read", bytes_written AS "bytes written",
 	round(extract(epoch FROM duration) * 1000) AS ms,
 	round(records_processed / extract(epoch FROM duration)) AS "records/s"
