@@ -55,6 +55,6 @@ $(DATA_built): $(SQL_PARTS)
 # every object depends on every header: simple, and right
 $(OBJS): $(wildcard src/*.h src/*/*.h)
 
-src/codec/%.o: PG_CFLAGS += -O3
+src/codec/%.o: override CFLAGS += -O3
 
 endif
