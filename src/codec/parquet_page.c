@@ -52,6 +52,21 @@ make_header(const Page *page, size_t compressed, char header[HEADER_MAX])
 	return out.length;
 }
 
+/*
+ * Snappy is C++ and throws when it gets no memory for a call (175 kB), which
+ * would end the process: see beforehand that there is some.
+ */
+#define SNAPPY_MEMORY ((size_t) 256 << 10)
+
+static bool
+snappy_has_memory(void)
+{
+	void	   *volatile probe = malloc(SNAPPY_MEMORY);
+
+	free(probe);
+	return probe != NULL;
+}
+
 /* the body into place, which has room for it; its size, 0 on failure */
 static size_t
 compress(PageCodec *codec, const Page *page, char *place, size_t room)
@@ -61,7 +76,8 @@ compress(PageCodec *codec, const Page *page, char *place, size_t room)
 	switch (codec->compression)
 	{
 		case PARQUET_SNAPPY:
-			if (snappy_compress(page->body, page->length, place, &size) != SNAPPY_OK)
+			if (!snappy_has_memory() ||
+				snappy_compress(page->body, page->length, place, &size) != SNAPPY_OK)
 				return 0;
 			return size;
 		case PARQUET_ZSTD:
