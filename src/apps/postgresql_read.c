@@ -86,11 +86,20 @@ add_parameter(ReadQuery *query, Oid type, Datum value)
 	return ++query->nparams;
 }
 
-/* how a column compares in SQL, for the comparison a filter asks for; InvalidOid: differently */
+/*
+ * How a column compares in SQL, for the comparison a filter asks for;
+ * InvalidOid: differently.  That is so for floating-point columns, which the
+ * caller compares by their decimal digits.
+ */
 static Oid
-comparison_type(Oid column, FieldType type)
+comparison_type(Oid column, const Filter *filter)
 {
-	switch (type)
+	/* without a type, numbers compare by value and all else as text */
+	if (!filter->typed)
+		return column == INT2OID || column == INT4OID || column == INT8OID ? INT8OID :
+			column == NUMERICOID ? NUMERICOID :
+			column == TEXTOID || column == VARCHAROID ? TEXTOID : InvalidOid;
+	switch (filter->type)
 	{
 		case FIELD_STRING:
 			return column == TEXTOID || column == VARCHAROID ? TEXTOID : InvalidOid;
@@ -103,11 +112,7 @@ comparison_type(Oid column, FieldType type)
 		case FIELD_DECIMAL:
 			if (column == INT2OID || column == INT4OID || column == INT8OID)
 				return INT8OID;
-			if (column == NUMERICOID)
-				return NUMERICOID;
-			if (column == FLOAT8OID && (type == FIELD_FLOAT || type == FIELD_DOUBLE))
-				return FLOAT8OID;
-			return InvalidOid;
+			return column == NUMERICOID ? NUMERICOID : InvalidOid;
 		case FIELD_DATE:
 			return column == DATEOID ? DATEOID : InvalidOid;
 		case FIELD_DATETIME:
@@ -183,7 +188,7 @@ append_comparison(ReadQuery *query, const char *column, const char *operator, in
  * Put the filter into the query if SQL means exactly the same: null matches
  * nothing in either.  Text is equal by its bytes and ordered by them, hence the
  * collation "C" where the column's own would differ.  PostgreSQL's NaN is
- * greater than all numbers and equal to itself, AppFlow has none: it matches nothing.
+ * greater than all numbers; AppFlow has none, so it matches nothing.
  */
 static bool
 take_filter(ReadQuery *query, Filter *filter)
@@ -199,7 +204,7 @@ take_filter(ReadQuery *query, Filter *filter)
 	if (attnum <= 0 || filter->noperands == 0)
 		return false;
 	attr = TupleDescAttr(RelationGetDescr(query->rel), attnum - 1);
-	type = comparison_type(attr->atttypid, filter->type);
+	type = comparison_type(attr->atttypid, filter);
 	if (!OidIsValid(type) || (filter->operator == FILTER_BETWEEN && filter->noperands != 2))
 		return false;
 	ordered = filter->operator != FILTER_EQUAL_TO && filter->operator != FILTER_NOT_EQUAL_TO;
@@ -255,7 +260,7 @@ take_filter(ReadQuery *query, Filter *filter)
 				break;
 		}
 	}
-	if (type == FLOAT8OID || type == NUMERICOID)
+	if (type == NUMERICOID)
 		appendStringInfo(&query->where, " AND %s OPERATOR(pg_catalog.<>) 'NaN'", column);
 	appendStringInfoChar(&query->where, ')');
 	return true;
@@ -430,7 +435,9 @@ reader_close(RecordReader *base)
 		table_role_leave(&saved);
 	}
 	PG_END_TRY();
-	MemoryContextDelete(reader->context);
+
+	/* its memory goes with the caller's: the count of bytes is still wanted */
+	MemoryContextReset(reader->row_context);
 }
 
 /* ---------- opening ---------- */

@@ -602,9 +602,11 @@ table_finish(RecordWriter *base)
 {
 	TableWriter *writer = (TableWriter *) base;
 
+	/* its memory goes with the caller's: the counts are still wanted */
 	if (writer->statement != NULL)
 		table_statement_free(writer->statement);
-	MemoryContextDelete(writer->context);
+	writer->statement = NULL;
+	MemoryContextReset(writer->batch_context);
 }
 
 /*
