@@ -170,10 +170,31 @@ CREATE FUNCTION create_flow(request jsonb) RETURNS jsonb
 COMMENT ON FUNCTION create_flow(jsonb) IS
 	'CreateFlow: define a flow from a source through tasks to a destination';
 
+CREATE FUNCTION update_flow(request jsonb) RETURNS jsonb
+	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_update_flow';
+COMMENT ON FUNCTION update_flow(jsonb) IS
+	'UpdateFlow: give a flow another definition; runs that go on keep theirs';
+
+CREATE FUNCTION stop_flow(request jsonb) RETURNS jsonb
+	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_stop_flow';
+COMMENT ON FUNCTION stop_flow(jsonb) IS 'StopFlow: deactivate a scheduled or event-triggered flow';
+
+CREATE FUNCTION tag_resource(request jsonb) RETURNS jsonb
+	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_tag_resource';
+COMMENT ON FUNCTION tag_resource(jsonb) IS 'TagResource: add tags to a flow, connector profile or connector, by ARN';
+
+CREATE FUNCTION untag_resource(request jsonb) RETURNS jsonb
+	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_untag_resource';
+COMMENT ON FUNCTION untag_resource(jsonb) IS 'UntagResource: remove tags by their keys';
+
+CREATE FUNCTION list_tags_for_resource(request jsonb) RETURNS jsonb
+	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_list_tags_for_resource';
+COMMENT ON FUNCTION list_tags_for_resource(jsonb) IS 'ListTagsForResource: the tags of a flow, connector profile or connector';
+
 CREATE FUNCTION start_flow(request jsonb) RETURNS jsonb
 	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_start_flow';
 COMMENT ON FUNCTION start_flow(jsonb) IS
-	'StartFlow: run an on-demand flow once, in the background, when the transaction commits';
+	'StartFlow: run an on-demand flow once, in the background, when the transaction commits; activate another';
 
 CREATE FUNCTION describe_flow(request jsonb) RETURNS jsonb
 	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_describe_flow';

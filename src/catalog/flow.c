@@ -62,6 +62,21 @@ flow_insert(const char *name, Oid owner, const char *status, Jsonb *definition, 
 }
 
 void
+flow_set_status(int64 flow_id, const char *status, const char *message, const char *by)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {
+		catalog_int64(flow_id), catalog_text(status), catalog_text(message), catalog_text(by)
+	};
+
+	catalog_begin(&access);
+	catalog_execute("UPDATE appflow.flow SET status = $2, status_message = $3, "
+					"last_updated_at = pg_catalog.now(), last_updated_by = $4 "
+					"WHERE flow_id OPERATOR(pg_catalog.=) $1", lengthof(values), values);
+	catalog_end(&access);
+}
+
+void
 flow_delete(int64 flow_id)
 {
 	CatalogAccess access;

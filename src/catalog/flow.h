@@ -41,6 +41,8 @@ extern FlowRow *flow_get(const char *name, bool for_update);
 extern bool flow_insert(const char *name, Oid owner, const char *status, Jsonb *definition,
 						Jsonb *tags, const char *created_by);
 
+extern void flow_set_status(int64 flow_id, const char *status, const char *message, const char *by);
+
 extern void flow_delete(int64 flow_id);
 
 /* flows in all */

@@ -84,7 +84,7 @@ compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *propertie
 				" (\"" POSTGRESQL_LABEL "\" for tables of this database)" : "");
 		return;
 	}
-	if (end->profile != NULL && strcmp(end->profile, POSTGRESQL_LABEL) != 0)
+	if (end->traits->needs_profile && strcmp(end->profile, POSTGRESQL_LABEL) != 0)
 		ereport(ERROR,
 				appflow_error(WF_NOT_FOUND),
 				errmsg("Connector Profile with name %s does not exist.", end->profile),

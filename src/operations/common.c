@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "catalog/access.h"
 #include "common/base64.h"
 #include "common/cryptohash.h"
@@ -21,10 +23,14 @@
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 
 static char *region;
 static char *account_id;
+int			quota_flows = 1000;
+int			quota_connector_profiles = 100;
 
 /* bytes of a page token's signature */
 #define SIGNATURE_SIZE 16
@@ -66,6 +72,20 @@ operations_define_settings(void)
 							   "000000000000",
 							   PGC_SUSET, 0,
 							   check_account_id, NULL, NULL);
+	DefineCustomIntVariable("appflow.quota_flows",
+							"Flows that a database may have.",
+							NULL,
+							&quota_flows,
+							1000, 0, INT_MAX,
+							PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("appflow.quota_connector_profiles",
+							"Connector profiles that a database may have.",
+							NULL,
+							&quota_connector_profiles,
+							100, 0, INT_MAX,
+							PGC_SUSET, 0,
+							NULL, NULL, NULL);
 }
 
 Jsonb *
@@ -103,7 +123,7 @@ operation_user_arn(void)
 
 /* the key with which this database signs */
 static char *
-token_key(void)
+signing_key(void)
 {
 	CatalogAccess access;
 	char	   *key;
@@ -116,19 +136,35 @@ token_key(void)
 }
 
 static void
-sign(const char *text, uint8 signature[SIGNATURE_SIZE])
+sign(const char *text, uint8 digest[PG_SHA256_DIGEST_LENGTH])
 {
-	const char *key = token_key();
+	const char *key = signing_key();
 	pg_hmac_ctx *hmac = pg_hmac_create(PG_SHA256);
-	uint8		digest[PG_SHA256_DIGEST_LENGTH];
 
 	if (hmac == NULL ||
 		pg_hmac_init(hmac, (const uint8 *) key, strlen(key)) < 0 ||
 		pg_hmac_update(hmac, (const uint8 *) text, strlen(text)) < 0 ||
-		pg_hmac_final(hmac, digest, sizeof(digest)) < 0)
-		elog(ERROR, "could not sign a page token");
+		pg_hmac_final(hmac, digest, PG_SHA256_DIGEST_LENGTH) < 0)
+		elog(ERROR, "could not sign");
 	pg_hmac_free(hmac);
-	memcpy(signature, digest, SIGNATURE_SIZE);
+}
+
+char *
+operation_sign(const char *text)
+{
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	char	   *hex = palloc(2 * PG_SHA256_DIGEST_LENGTH + 1);
+
+	sign(text, digest);
+	hex_encode((const char *) digest, PG_SHA256_DIGEST_LENGTH, hex);
+	hex[2 * PG_SHA256_DIGEST_LENGTH] = '\0';
+	return hex;
+}
+
+Jsonb *
+operation_empty(void)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
 }
 
 /* a token is base64 of the signature and what it signs: operation, role, key */
@@ -146,8 +182,10 @@ make_token(const char *operation, const char *key)
 	char	   *raw = palloc(SIGNATURE_SIZE + length);
 	int			size = pg_b64_enc_len(SIGNATURE_SIZE + length) + 1;
 	char	   *token = palloc(size);
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
 
-	sign(text, (uint8 *) raw);
+	sign(text, digest);
+	memcpy(raw, digest, SIGNATURE_SIZE);
 	memcpy(raw + SIGNATURE_SIZE, key, length);
 	size = pg_b64_encode(raw, SIGNATURE_SIZE + length, token, size - 1);
 	if (size < 0)
@@ -161,7 +199,7 @@ read_token(const char *operation, const char *token)
 {
 	int			size = pg_b64_dec_len(strlen(token));
 	char	   *raw = palloc(size + 1);
-	uint8		signature[SIGNATURE_SIZE];
+	uint8		signature[PG_SHA256_DIGEST_LENGTH];
 	int			length = pg_b64_decode(token, strlen(token), raw, size);
 
 	if (length >= SIGNATURE_SIZE)

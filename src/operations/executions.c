@@ -35,18 +35,24 @@ PG_FUNCTION_INFO_V1(appflow_run_flow);
 /* how long run_flow sleeps at most before it looks again */
 #define LOOK_AGAIN_MS 1000
 
-static pg_uuid_t
-start_run(const FlowRow *flow)
+static void
+refuse_in_recovery(void)
 {
 	if (RecoveryInProgress())
 		ereport(ERROR,
 				appflow_error(WF_UNSUPPORTED),
 				errmsg("flows cannot be run while the server is in recovery"));
-	if (strcmp(flow->trigger_type, "OnDemand") != 0)
-		ereport(ERROR,
-				appflow_error(WF_UNSUPPORTED),
-				errmsg("flow \"%s\" has the trigger type %s, only OnDemand flows can be started in this version",
-					   flow->flow_name, flow->trigger_type));
+}
+
+static bool
+is_on_demand(const FlowRow *flow)
+{
+	return strcmp(flow->trigger_type, "OnDemand") == 0;
+}
+
+static pg_uuid_t
+start_run(const FlowRow *flow)
+{
 	worker_wake_at_commit();
 	return execution_insert(flow);
 }
@@ -59,27 +65,45 @@ uuid_text(const pg_uuid_t *id)
 
 /*
  * start_flow(request jsonb) returns jsonb: {"flowArn", "flowStatus", "executionId"}.
- * Follows StartFlow of the API reference.  The run begins when the transaction
- * commits.
+ * Follows StartFlow of the API reference: an on-demand flow is run, when the
+ * transaction commits; a scheduled or event-triggered one is activated.
  */
 Datum
 appflow_start_flow(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *request = operation_request(fcinfo, "StartFlow");
 	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), false);
-	pg_uuid_t	id = start_run(flow);
+	Jsonb	   *response = operation_recall("StartFlow", request);
 	CatalogAccess access;
-	CatalogValue values[] = {
-		catalog_text(operation_arn("flow", flow->flow_name)), catalog_text(flow->status), catalog_text(uuid_text(&id))
-	};
-	Jsonb	   *response;
+	CatalogValue values[3];
+
+	if (response != NULL)
+		PG_RETURN_JSONB_P(response);
+	refuse_in_recovery();
+	values[0] = catalog_text(operation_arn("flow", flow->flow_name));
+	values[2] = catalog_text(NULL);
+	if (is_on_demand(flow))
+	{
+		pg_uuid_t	id = start_run(flow);
+
+		values[2] = catalog_text(uuid_text(&id));
+	}
+	else
+	{
+		flow_set_status(flow->flow_id, "Active", NULL, operation_user_arn());
+		ereport(WARNING,
+				errmsg("flow \"%s\" is active, but this version has no scheduler: nothing runs it by itself", flow->flow_name),
+				errhint("Make it an OnDemand flow and let pg_cron call appflow.run_flow()."));
+	}
+	values[1] = catalog_text(is_on_demand(flow) ? flow->status : "Active");
 
 	catalog_begin(&access);
-	catalog_execute("SELECT pg_catalog.jsonb_build_object('flowArn', $1, 'flowStatus', $2, 'executionId', $3)",
+	catalog_execute("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+					"'flowArn', $1, 'flowStatus', $2, 'executionId', $3))",
 					lengthof(values), values);
 	response = catalog_get_jsonb(&access, 0, 1);
 	catalog_end(&access);
-	PG_RETURN_JSONB_P(response);
+	PG_RETURN_JSONB_P(operation_remember("StartFlow", request, response));
 }
 
 /*
@@ -216,6 +240,12 @@ appflow_run_flow(PG_FUNCTION_ARGS)
 	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	flow = operation_flow(name, false);
+	refuse_in_recovery();
+	if (!is_on_demand(flow))
+		ereport(ERROR,
+				appflow_error(WF_UNSUPPORTED),
+				errmsg("flow \"%s\" has the trigger type %s, only OnDemand flows are run by call",
+					   name, flow->trigger_type));
 	id = start_run(flow);
 	SPI_commit();
 

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * flows.c
- *	  Operations on flows: CreateFlow, DescribeFlow, ListFlows, DeleteFlow.
+ *	  Operations on flows: CreateFlow, UpdateFlow, StopFlow, DescribeFlow,
+ *	  ListFlows, DeleteFlow.
  *
  * IDENTIFICATION
  *	  src/operations/flows.c
@@ -24,9 +25,20 @@
 #include "worker/worker.h"
 
 PG_FUNCTION_INFO_V1(appflow_create_flow);
+PG_FUNCTION_INFO_V1(appflow_update_flow);
+PG_FUNCTION_INFO_V1(appflow_stop_flow);
 PG_FUNCTION_INFO_V1(appflow_describe_flow);
 PG_FUNCTION_INFO_V1(appflow_list_flows);
 PG_FUNCTION_INFO_V1(appflow_delete_flow);
+
+/*
+ * What schemaVersion counts the changes of, in SQL: mappings, data types and
+ * partition keys of a definition.
+ */
+#define SCHEMA_OF(definition) \
+	"coalesce((SELECT pg_catalog.jsonb_agg(t ORDER BY t) FROM pg_catalog.jsonb_array_elements(" definition \
+	" OPERATOR(pg_catalog.->) 'tasks') t WHERE t OPERATOR(pg_catalog.->>) 'taskType' " \
+	"IN ('Map', 'Map_all', 'Passthrough', 'Partition', 'Merge', 'Arithmetic')), '[]')"
 
 /* the definition that is kept: the request without what belongs to the call */
 static Jsonb *
@@ -36,13 +48,26 @@ without(Jsonb *object, const char *key)
 											  CStringGetTextDatum(key)));
 }
 
-static char *
-initial_status(Jsonb *definition)
+static bool
+is_on_demand(Jsonb *definition)
 {
 	char	   *trigger = jsonb_get_text(jsonb_get_container(definition, "triggerConfig"), "triggerType");
 
-	/* scheduled and event flows wait for StartFlow */
-	return strcmp(trigger, "OnDemand") == 0 ? "Active" : "Draft";
+	return trigger != NULL && strcmp(trigger, "OnDemand") == 0;
+}
+
+/* a row of a statement that makes a response */
+static Jsonb *
+respond(const char *statement, int nvalues, const CatalogValue *values)
+{
+	CatalogAccess access;
+	Jsonb	   *response;
+
+	catalog_begin(&access);
+	catalog_execute(statement, nvalues, values);
+	response = catalog_get_jsonb(&access, 0, 1);
+	catalog_end(&access);
+	return response;
 }
 
 /*
@@ -53,28 +78,123 @@ Datum
 appflow_create_flow(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *request = operation_request(fcinfo, "CreateFlow");
+	Jsonb	   *response = operation_recall("CreateFlow", request);
 	char	   *name = jsonb_get_text(request, "flowName");
-	Jsonb	   *definition = without(without(request, "clientToken"), "tags");
-	char	   *status = initial_status(definition);
-	CatalogAccess access;
+	Jsonb	   *definition;
+	char	   *status;
 	CatalogValue values[2];
-	Jsonb	   *response;
 
+	if (response != NULL)
+		PG_RETURN_JSONB_P(response);
+	definition = without(without(request, "clientToken"), "tags");
+
+	/* scheduled and event flows wait for StartFlow */
+	status = is_on_demand(definition) ? "Active" : "Draft";
 	(void) flow_compile(definition);
+	if (flow_count() >= quota_flows)
+		ereport(ERROR,
+				appflow_error(WF_QUOTA),
+				errmsg("this database has %d flows, more are not allowed", quota_flows),
+				errhint("An administrator can raise appflow.quota_flows."));
 	if (!flow_insert(name, GetUserId(), status, definition, jsonb_get_container(request, "tags"),
 					 operation_user_arn()))
 		ereport(ERROR,
 				appflow_error(WF_CONFLICT),
 				errmsg("Conflict executing request: Flow with name %s already exists.", name),
-				errhint("Delete the flow first, or choose another name."));
+				errhint("Delete the flow first, update it, or choose another name."));
 
-	catalog_begin(&access);
 	values[0] = catalog_text(operation_arn("flow", name));
 	values[1] = catalog_text(status);
-	catalog_execute("SELECT pg_catalog.jsonb_build_object('flowArn', $1, 'flowStatus', $2)", 2, values);
-	response = catalog_get_jsonb(&access, 0, 1);
-	catalog_end(&access);
-	PG_RETURN_JSONB_P(response);
+	response = respond("SELECT pg_catalog.jsonb_build_object('flowArn', $1, 'flowStatus', $2)", 2, values);
+	PG_RETURN_JSONB_P(operation_remember("CreateFlow", request, response));
+}
+
+/* what cannot change about an end of a flow */
+static void
+check_same_connector(const FlowEnd *before, const FlowEnd *after, const char *end)
+{
+	if (before->traits != after->traits)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("the %s of a flow cannot change from %s to %s", end,
+					   before->traits->type, after->traits->type),
+				errhint("Create another flow."));
+}
+
+/*
+ * update_flow(request jsonb) returns jsonb: {"flowStatus"}.
+ * Follows UpdateFlow of the API reference.  Runs that go on keep the definition
+ * they began with; the next one has the new.
+ */
+Datum
+appflow_update_flow(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *request = operation_request(fcinfo, "UpdateFlow");
+	Jsonb	   *response = operation_recall("UpdateFlow", request);
+	FlowRow    *flow;
+	Jsonb	   *definition;
+	FlowPlan   *before;
+	FlowPlan   *after;
+	const char *status;
+	CatalogValue values[4];
+
+	if (response != NULL)
+		PG_RETURN_JSONB_P(response);
+	flow = operation_flow(jsonb_get_text(request, "flowName"), true);
+	definition = without(request, "clientToken");
+	before = flow_compile(flow->definition);
+	after = flow_compile(definition);
+	check_same_connector(&before->source, &after->source, "source");
+	check_same_connector(&before->destination, &after->destination, "destination");
+
+	/* a flow that gets another kind of trigger begins anew with it */
+	status = flow->status;
+	if (is_on_demand(definition))
+		status = "Active";
+	else if (is_on_demand(flow->definition))
+		status = "Draft";
+
+	values[0] = catalog_int64(flow->flow_id);
+	values[1] = catalog_jsonb(definition);
+	values[2] = catalog_text(status);
+	values[3] = catalog_text(operation_user_arn());
+	response = respond("UPDATE appflow.flow f SET "
+					   "definition = $2 OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls("
+					   "pg_catalog.jsonb_build_object('kmsArn', f.definition OPERATOR(pg_catalog.->) 'kmsArn')), "
+					   "status = $3, status_message = NULL, "
+					   "schema_version = f.schema_version OPERATOR(pg_catalog.+) "
+					   "CASE WHEN " SCHEMA_OF("f.definition") " OPERATOR(pg_catalog.=) " SCHEMA_OF("$2") " THEN 0 ELSE 1 END, "
+					   "last_updated_at = pg_catalog.now(), last_updated_by = $4 "
+					   "WHERE f.flow_id OPERATOR(pg_catalog.=) $1 "
+					   "RETURNING pg_catalog.jsonb_build_object('flowStatus', f.status)", 4, values);
+	PG_RETURN_JSONB_P(operation_remember("UpdateFlow", request, response));
+}
+
+/*
+ * stop_flow(request jsonb) returns jsonb: {"flowArn", "flowStatus"}.
+ * Follows StopFlow of the API reference.
+ */
+Datum
+appflow_stop_flow(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *request = operation_request(fcinfo, "StopFlow");
+	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), true);
+	CatalogValue values[2];
+
+	if (is_on_demand(flow->definition))
+		ereport(ERROR,
+				appflow_error(WF_UNSUPPORTED),
+				errmsg("flow \"%s\" runs on demand, only scheduled and event-triggered flows can be stopped", flow->flow_name),
+				errhint("To end a run, use appflow.cancel_flow_executions()."));
+	if (strcmp(flow->status, "Active") != 0 && strcmp(flow->status, "Suspended") != 0)
+		ereport(ERROR,
+				appflow_error(WF_CONFLICT),
+				errmsg("Conflict executing request: Flow is not in active state: %s", flow->flow_name),
+				errhint("Its status is %s; appflow.start_flow() activates it.", flow->status));
+	flow_set_status(flow->flow_id, "Suspended", NULL, operation_user_arn());
+	values[0] = catalog_text(operation_arn("flow", flow->flow_name));
+	values[1] = catalog_text("Suspended");
+	PG_RETURN_JSONB_P(respond("SELECT pg_catalog.jsonb_build_object('flowArn', $1, 'flowStatus', $2)", 2, values));
 }
 
 /*
@@ -86,14 +206,11 @@ appflow_describe_flow(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *request = operation_request(fcinfo, "DescribeFlow");
 	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), false);
-	CatalogAccess access;
 	CatalogValue values[2];
-	Jsonb	   *response;
 
-	catalog_begin(&access);
 	values[0] = catalog_int64(flow->flow_id);
 	values[1] = catalog_text(operation_arn("flow", flow->flow_name));
-	catalog_execute("SELECT f.definition OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+	PG_RETURN_JSONB_P(respond("SELECT f.definition OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 					"'flowArn', $2, 'flowStatus', f.status, 'flowStatusMessage', f.status_message, "
 					"'schemaVersion', f.schema_version, 'tags', f.tags, "
 					"'createdAt', " EPOCH("f.created_at") ", 'createdBy', f.created_by, "
@@ -104,10 +221,7 @@ appflow_describe_flow(PG_FUNCTION_ARGS)
 					"'mostRecentExecutionStatus', e.status) "
 					"FROM appflow.execution_state e WHERE e.flow_id OPERATOR(pg_catalog.=) f.flow_id "
 					"ORDER BY e.requested_at DESC, e.execution_id LIMIT 1))) "
-					"FROM appflow.flow f WHERE f.flow_id OPERATOR(pg_catalog.=) $1", 2, values);
-	response = catalog_get_jsonb(&access, 0, 1);
-	catalog_end(&access);
-	PG_RETURN_JSONB_P(response);
+					"FROM appflow.flow f WHERE f.flow_id OPERATOR(pg_catalog.=) $1", 2, values));
 }
 
 /*
@@ -186,5 +300,5 @@ appflow_delete_flow(PG_FUNCTION_ARGS)
 	foreach(lc, execution_cancel(flow->flow_id, NIL, &invalid))
 		worker_cancel_at_commit(lfirst(lc));
 	flow_delete(flow->flow_id);
-	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
+	PG_RETURN_JSONB_P(operation_empty());
 }

@@ -56,4 +56,25 @@ extern Jsonb *operation_request(FunctionCallInfo fcinfo, const char *operation);
 /* The flow of that name; ResourceNotFoundException if the user has none. */
 extern FlowRow *operation_flow(const char *name, bool for_update);
 
+/* {} */
+extern Jsonb *operation_empty(void);
+
+/* keyed hash of a text, in hex: this database's own */
+extern char *operation_sign(const char *text);
+
+/* Service quotas, as settings. */
+extern int	quota_flows;
+extern int	quota_connector_profiles;
+
+/* ---------- idempotency.c ---------- */
+
+/*
+ * The response that a call with this clientToken had, if it had one: then it is
+ * to be given again and nothing to be done.  NULL: carry on, and remember the
+ * response (which is returned).  ConflictException if the token was used with
+ * other parameters.
+ */
+extern Jsonb *operation_recall(const char *operation, Jsonb *request);
+extern Jsonb *operation_remember(const char *operation, Jsonb *request, Jsonb *response);
+
 #endif							/* APPFLOW_OPERATIONS_H */
