@@ -95,7 +95,7 @@ SELECT appflow.create_flow(jsonb_build_object(
 FROM unnest(ARRAY['CSV', 'JSON', 'PARQUET']) AS type;
 \o
 SELECT flow_name, coalesce(source_connector_profile, source_connector_type) AS source,
-	coalesce(destination_connector_profile, destination_connector_type) AS destination, status
+	coalesce(destination_connector_profile, destination_connector_type) AS destination, flow_status AS status
 FROM appflow.flows ORDER BY created_at, flow_name;
 
 CALL appflow.run_flow('countries');
