@@ -24,7 +24,7 @@
 
 #define BLOCK 64
 
-/* an incomplete row above this size is tried anew only when it has doubled */
+/* an incomplete row is read anew with every byte that comes up to this size */
 #define PENDING_MIN ((size_t) 64 * 1024)
 
 typedef enum RowStep
@@ -61,7 +61,11 @@ struct CsvReader
 	const char *mark;			/* done up to here in the data of this call */
 	uint64_t	offset;			/* of mark in the object */
 	uint64_t	line;
-	size_t		tried;			/* length of the incomplete row when last read */
+
+	/* what is known of a large row that has not arrived completely */
+	size_t		tried;			/* length when it was last read; 0: none */
+	size_t		scanned;
+	bool		in_quotes;
 
 	/* the call's arguments */
 	const char *end;
@@ -109,6 +113,8 @@ csv_reader_restart(CsvReader *reader)
 	reader->offset = 0;
 	reader->line = 1;
 	reader->tried = 0;
+	reader->scanned = 0;
+	reader->in_quotes = false;
 	memset(&reader->error, 0, sizeof(reader->error));
 }
 
@@ -534,6 +540,32 @@ begin_text(CsvReader *reader)
 	return true;
 }
 
+/*
+ * Is it worth reading the row at mark?  A large row is read once its line end
+ * has come, or its size has doubled, not with every piece.
+ */
+static bool
+worth_trying(CsvReader *reader)
+{
+	size_t		length = (size_t) (reader->end - reader->mark);
+	size_t		i;
+
+	if (reader->final || reader->tried < PENDING_MIN || length >= reader->tried * 2)
+		return true;
+	for (i = reader->scanned; i < length; i++)
+	{
+		char		c = reader->mark[i];
+
+		/* doubled quotes close and open again */
+		if (c == '"')
+			reader->in_quotes = !reader->in_quotes;
+		else if ((c == '\n' || c == '\r') && !reader->in_quotes)
+			return true;
+	}
+	reader->scanned = i;
+	return false;
+}
+
 CsvStatus
 csv_reader_read(CsvReader *reader,
 				const char *data, size_t length, bool final,
@@ -555,9 +587,8 @@ csv_reader_read(CsvReader *reader,
 	reader->final = final;
 	reader->arena = arena;
 	reader->columns = columns;
-	if (!final && reader->tried >= PENDING_MIN && length < reader->tried * 2)
+	if (!worth_trying(reader))
 		return CSV_MORE;
-	reader->tried = 0;
 	if (!reader->begun && !begin_text(reader))
 		return CSV_MORE;
 
@@ -627,6 +658,9 @@ csv_reader_read(CsvReader *reader,
 			reader->line++;
 		reader->offset += (uint64_t) (row_end - reader->mark);
 		reader->mark = row_end;
+		reader->tried = 0;
+		reader->scanned = 0;
+		reader->in_quotes = false;
 		if (header)
 		{
 			reader->has_header = true;

@@ -35,6 +35,7 @@ typedef struct CsvReadResult
 	size_t		consumed;
 } CsvReadResult;
 
+/* NULL: out of memory, or a delimiter that cannot be one (quote, line end, NUL, not ASCII) */
 extern CsvReader *csv_reader_create(char delimiter);
 
 /*
@@ -43,7 +44,8 @@ extern CsvReader *csv_reader_create(char delimiter);
  * A row with fewer or more fields than the header is an error, as is an empty
  * or repeated header name, text after a closing quote, a quote inside an
  * unquoted field, an unterminated quote, a NUL byte, and invalid UTF-8.  An
- * empty line is skipped, unless the header has one field only.
+ * empty line is skipped, unless the header has one field only.  An empty input
+ * has no header and no rows.  Rows before an erroneous row are delivered.
  */
 extern CsvStatus csv_reader_read(CsvReader *reader,
 								 const char *data, size_t length, bool final,
@@ -54,7 +56,7 @@ extern CsvStatus csv_reader_read(CsvReader *reader,
 extern size_t csv_reader_nfields(const CsvReader *reader);
 extern const char *csv_reader_field(const CsvReader *reader, size_t i);		/* NUL-terminated */
 
-/* column_of_field[i]: the column that header field i goes to, or -1 to skip it */
+/* column_of_field[i]: the column that header field i goes to, or -1 to skip it; copied */
 extern bool csv_reader_bind(CsvReader *reader, const int32_t *column_of_field);
 
 /* begin a new object: forget header and binding */

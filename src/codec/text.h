@@ -19,7 +19,9 @@
 /*
  * The text of a cell that is not text itself (boolean true/false, integer,
  * shortest round-trip double, ISO 8601 date, timestamp with up to six
- * fractional digits, trailing zeros cut; Z behind a FIELD_DATETIME).
+ * fractional digits, trailing zeros cut; Z behind a FIELD_DATETIME; "infinity"
+ * and "-infinity" for the largest and smallest date and timestamp; years before
+ * 1 as ISO 8601 counts them, 0000 being 1 BC).
  * Returns its length; no terminator.
  */
 extern size_t text_format_cell(const Cell *cell, FieldType type, char out[CELL_TEXT_MAX]);
@@ -31,13 +33,15 @@ extern void text_civil_from_days(int64_t days, int64_t *year, unsigned *month, u
 /*
  * Parsers take the whole text; false if it is anything else than described.
  *
- * date:      YYYY-MM-DD
+ * date:      YYYY-MM-DD, years 0001 to 294276 (more digits than four only where
+ *            the year needs them)
  * datetime:  date, 'T' or ' ', hh:mm[:ss[.fraction]], then Z, +hh, +hhmm, +hh:mm
  *            (or minus); *has_zone tells whether one was given.  The value is
  *            microseconds since the epoch, in UTC if there was a zone, as on the
  *            wall clock otherwise.  24:00:00 and second 60 roll over as PostgreSQL
- *            does.  Fractions beyond microseconds are rounded.  A bare date is
- *            midnight.
+ *            does.  Fractions beyond microseconds are rounded, half to even.  A
+ *            bare date is midnight.  64 bits of microseconds since 1970 end in
+ *            January 294247: what is later is not read.
  * epoch:     a number of seconds or milliseconds is not read here.
  */
 extern bool text_parse_date(const char *text, size_t length, int64_t *days);

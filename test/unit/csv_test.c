@@ -356,6 +356,43 @@ test_round_trip(void)
 	is_int(bad, 0, "2,000 random tables come back the same");
 }
 
+/* a row much larger than the pieces it comes in */
+static void
+test_large_row(void)
+{
+	CsvReader  *reader = csv_reader_create(',');
+	Arena	   *arena = arena_create();
+	Cell		cells[2][ROWS];
+	Cell	   *columns[] = {cells[0], cells[1]};
+	int32_t		binding[] = {0, 1};
+	Buffer		text = {0};
+	CsvReadResult result = {0};
+	const char *row;
+	size_t		size;
+	size_t		given;
+	int			i;
+
+	buffer_append_string(&text, "a,b\n\"");
+	for (i = 0; i < 500000; i++)
+		buffer_append_string(&text, i % 3 == 0 ? "x\"\"," : "\n\"\"");
+	buffer_append_string(&text, "\",1\n");
+	ok(csv_reader_read(reader, text.data, 5, false, arena, columns, NULL, ROWS, &result) == CSV_HEADER &&
+	   csv_reader_bind(reader, binding), "a header");
+	row = text.data + result.consumed;
+	size = text.length - result.consumed;
+	for (given = 1000; given < size; given += 1000)
+		if (csv_reader_read(reader, row, given, false, arena, columns, NULL, ROWS, &result) != CSV_MORE ||
+			result.consumed != 0)
+			break;
+	ok(given >= size, "a row of %zu bytes in pieces of 1000", size);
+	ok(csv_reader_read(reader, row, size, false, arena, columns, NULL, ROWS, &result) == CSV_MORE &&
+	   result.rows == 1 && result.consumed == size && cells[0][0].length == 166667 * 3 + 333333 * 2 &&
+	   cells[1][0].length == 1, "it is read as soon as it is complete");
+	buffer_free(&text);
+	csv_reader_free(reader);
+	arena_free(arena);
+}
+
 int
 main(void)
 {
@@ -364,5 +401,6 @@ main(void)
 	test_errors();
 	test_writing();
 	test_round_trip();
+	test_large_row();
 	return done_testing();
 }

@@ -670,6 +670,13 @@ test_restart(void)
 	   "no room for rows");
 	ok(json_reader_read(reader, first, strlen(first), true, arena, columns, NULL, ROWS, &result) == JSON_MORE &&
 	   result.rows == 1, "until there is");
+	ok(!json_reader_add_field(reader, "a", 1) && json_reader_add_field(reader, "b", 1) &&
+	   !json_reader_add_field(reader, "b", 1), "a field is added once");
+	json_reader_restart(reader);
+	ok(json_reader_read(reader, NULL, 0, false, arena, columns, NULL, ROWS, &result) == JSON_MORE,
+	   "no bytes need no memory");
+	ok(json_reader_read(reader, NULL, 0, true, arena, columns, NULL, ROWS, &result) == JSON_ERROR,
+	   "but a page is not nothing");
 	arena_free(arena);
 	json_reader_free(reader);
 }
