@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "fmgr.h"
+#include "net/net.h"
 #include "operations/operations.h"
 #include "utils/guc.h"
 #include "worker/worker.h"
@@ -23,6 +24,7 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	net_define_settings();
 	operations_define_settings();
 	worker_define_settings();
 	MarkGUCPrefixReserved("appflow");

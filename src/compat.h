@@ -83,4 +83,13 @@ extern int no_such_variable
 #define executor_run(query_desc, count) ExecutorRun(query_desc, ForwardScanDirection, count, false)
 #endif
 
+/* a wait event of that name, from 17 on; before, the one all extensions share */
+#if PG_VERSION_NUM >= 170000
+#include "utils/wait_event.h"
+#define extension_wait_event(name) WaitEventExtensionNew(name)
+#else
+#include "utils/wait_event.h"
+#define extension_wait_event(name) ((uint32) PG_WAIT_EXTENSION)
+#endif
+
 #endif							/* APPFLOW_COMPAT_H */

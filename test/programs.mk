@@ -29,7 +29,7 @@ ifeq ($(HAVE_FUZZER),yes)
 FUZZ := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/*_fuzz.c))
 endif
 
-LIBS_USED = libcrypto libzstd
+LIBS_USED = libcrypto libzstd expat
 # wrap-around and aliasing as in the server's own build
 COMMON = -std=gnu11 -g -Wall -Wextra -Wno-unused-parameter -Wdeclaration-after-statement \
 	-fno-strict-aliasing -fwrapv -fno-omit-frame-pointer \

@@ -1,0 +1,149 @@
+/*-------------------------------------------------------------------------
+ *
+ * http.h
+ *	  HTTP calls: interruptible, streaming, repeated when that may help.
+ *
+ *	  HttpCall *call = http_call("GET", url);
+ *
+ *	  http_header(call, "Accept", "application/json");
+ *	  http_wait(call);						status and headers are there
+ *	  if (call->status == 200)
+ *		  while ((n = http_read(call, buffer, sizeof(buffer))) > 0)
+ *			  ...
+ *	  http_close(call);
+ *
+ * A call lives in a memory context of its own below the one it was made in, and
+ * ends with it at any point: connection, buffers and descriptors go too.
+ *
+ * Several calls may be under way at once: http_start() starts one, and all move
+ * on in every wait of this process, and in http_done().
+ *
+ * A call is repeated, after a growing pause with jitter, if the connection failed
+ * or the status is 408, 429, 500, 502, 503 or 504, provided it is repeatable; a
+ * Retry-After of the answer is honoured.  Redirects are not followed.
+ *
+ * Messages name URLs without what may be secret: user, query, fragment.
+ *
+ * IDENTIFICATION
+ *	  src/net/http.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef APPFLOW_NET_HTTP_H
+#define APPFLOW_NET_HTTP_H
+
+#include "postgres.h"
+
+typedef enum HttpFailure
+{
+	HTTP_FINE,
+	HTTP_REFUSED,				/* the policy for endpoints forbids the address */
+	HTTP_UNREACHABLE,			/* no name, no connection: nothing was sent */
+	HTTP_TIMEOUT,				/* nothing came or went for too long */
+	HTTP_UNTRUSTED,				/* TLS: certificate, protocol */
+	HTTP_CUT,					/* the connection broke, the body ended early */
+	HTTP_TOO_LARGE,				/* headers or body over the limit */
+	HTTP_BROKEN					/* anything else */
+} HttpFailure;
+
+typedef struct HttpCall HttpCall;
+
+struct HttpCall
+{
+	/* ---------- the request: to be set before the call is started ---------- */
+
+	MemoryContext context;		/* the call's own */
+	const char *method;
+	char	   *url;
+	const char *body;			/* not copied; must stay until the call is closed */
+	size_t		body_length;
+	bool		repeatable;		/* default: GET, HEAD, PUT, DELETE are */
+	bool		whole;			/* have all of the body before http_wait() returns */
+	size_t		max_body;		/* bytes; more is a failure.  0: no limit, but 64 MB
+								 * with whole */
+	bool		keep_encoding;	/* give the body as it is sent, even if compressed */
+	int			max_retries;	/* default: the setting */
+	int			connect_timeout;	/* ms, default: the setting */
+	int			idle_timeout;	/* ms, default: the setting */
+
+	/*
+	 * For addresses of the platform that are fixed in our code (credentials of
+	 * the machine): reachable though link-local, past any proxy, by connections
+	 * that nothing else uses.  Never for a URL that somebody gave.
+	 */
+	bool		platform;
+
+	/*
+	 * Called before each attempt, to sign it with http_attempt_header().  May
+	 * raise errors.
+	 */
+	void		(*prepare) (HttpCall *call, void *arg);
+
+	/*
+	 * Called with an answer whose body is there (whole, or status >= 400):
+	 * whether to repeat it, which counts as a retry.  retry is what the rules
+	 * above say.
+	 */
+	bool		(*judge) (HttpCall *call, bool retry, void *arg);
+	void	   *arg;
+
+	/* ---------- the answer ---------- */
+
+	int			status;			/* 0: none yet */
+	int			attempts;		/* made so far */
+	HttpFailure failure;		/* of the last attempt */
+};
+
+/* Make a call, not started. Copies method and url. */
+extern HttpCall *http_call(const char *method, const char *url);
+
+/* Add a header for all attempts, or for the one that is being prepared. */
+extern void http_header(HttpCall *call, const char *name, const char *value);
+extern void http_attempt_header(HttpCall *call, const char *name, const char *value);
+
+/* The request's headers, for signing: up to max of them, returns how many. */
+extern int	http_request_headers(HttpCall *call, const char **names, const char **values, int max);
+
+/* Start a call without waiting for it. */
+extern void http_start(HttpCall *call);
+
+/*
+ * Whether a started call has ended (http_wait() would not wait).  Lets all calls
+ * move on.
+ */
+extern bool http_done(HttpCall *call);
+
+/*
+ * Wait (starting the call if need be) until the answer's status and headers are
+ * there; with whole or a status >= 400, all of its body.  Raises an error if
+ * there is no answer.
+ */
+extern void http_wait(HttpCall *call);
+
+/* The same, but returns false with call->failure set; http_raise() says it. */
+extern bool http_try_wait(HttpCall *call);
+
+/* Value of a header of the answer, or NULL. */
+extern const char *http_response_header(HttpCall *call, const char *name);
+
+/*
+ * Some of the body: fills buffer as far as bytes are at hand, waits if none are,
+ * and returns how many; 0 is the end.  http_try_read() returns false when the
+ * body breaks off.
+ */
+extern size_t http_read(HttpCall *call, char *buffer, size_t size);
+extern bool http_try_read(HttpCall *call, char *buffer, size_t size, size_t *length);
+
+/* What is there of the body: all of it with whole or a status >= 400. */
+extern const char *http_body(HttpCall *call, size_t *length);
+
+/* Raise the error for call->failure. */
+extern void http_raise(HttpCall *call) pg_attribute_noreturn();
+
+/* End a call. */
+extern void http_close(HttpCall *call);
+
+/* A URL as it may be shown. */
+extern char *http_shown_url(const char *url);
+
+#endif							/* APPFLOW_NET_HTTP_H */

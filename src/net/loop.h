@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ *
+ * loop.h
+ *	  All transfers of this process, driven without blocking its interrupts.
+ *
+ * Transfers only move inside loop_run() and loop_wait(), whichever of them the
+ * caller waits for.
+ *
+ * IDENTIFICATION
+ *	  src/net/loop.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef APPFLOW_NET_LOOP_H
+#define APPFLOW_NET_LOOP_H
+
+#include "postgres.h"
+
+#include <curl/curl.h>
+#include <signal.h>
+
+/*
+ * Start a transfer.  finished is called, outside of libcurl but with signals
+ * blocked, when it has ended; it must not raise errors. The handle's
+ * CURLOPT_PRIVATE is handed to it. Returns false if out of memory.
+ */
+extern bool loop_add(CURL *handle, void (*finished) (void *private, CURLcode result));
+
+/* Take a transfer out, ended or not. Raises no errors. */
+extern void loop_remove(CURL *handle);
+
+/* Let all transfers go as far as they can at once. */
+extern void loop_run(void);
+
+/*
+ * Wait until something happens to a transfer, at most timeout ms (-1: for
+ * ever).  Raises the errors of interrupts.
+ */
+extern void loop_wait(long timeout);
+
+/* Milliseconds of a clock that only goes forward. */
+extern int64 loop_now(void);
+
+/*
+ * Calls into libcurl may start threads (for name lookup), which must not take
+ * this process's signals: they inherit what is blocked in between.
+ */
+extern void loop_block_signals(sigset_t *old);
+extern void loop_unblock_signals(const sigset_t *old);
+
+#endif							/* APPFLOW_NET_LOOP_H */
