@@ -23,6 +23,7 @@
 #include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "net/http.h"
+#include "net/http_quiet.h"
 #include "net/loop.h"
 #include "net/net.h"
 #include "record/errors.h"
@@ -926,6 +927,15 @@ http_body(HttpCall *base, size_t *length)
 }
 
 void
+http_pause(int64 delay)
+{
+	int64		limit = loop_now() + delay;
+
+	while (loop_now() < limit)
+		loop_wait((long) (limit - loop_now()));
+}
+
+void
 http_close(HttpCall *call)
 {
 	MemoryContextDelete(call->context);
@@ -988,4 +998,51 @@ http_raise(HttpCall *base)
 					errmsg("request to \"%s\" failed: %s", shown, words));
 	}
 	pg_unreachable();
+}
+
+int
+http_send_quietly(const char *method, const char *url,
+				  const QuietHeader *headers, int nheaders, int budget)
+{
+	Call	   *call = calloc(1, sizeof(Call));
+	sigset_t	signals;
+	int			status = 0;
+	bool		good = true;
+
+	if (call == NULL)
+		return 0;
+	call->public.method = method;
+	call->public.url = unconstify(char *, url);
+	call->public.connect_timeout = Min(net_connect_timeout, budget);
+	loop_block_signals(&signals);
+	call->handle = curl_easy_init();
+	loop_unblock_signals(&signals);
+	for (int i = 0; i < nheaders && good; i++)
+	{
+		size_t		room = strlen(headers[i].name) + strlen(headers[i].value) + 3;
+		char	   *line = malloc(room);
+
+		if (line != NULL)
+			snprintf(line, room, "%s: %s", headers[i].name, headers[i].value);
+		good = line != NULL && add_line(call, line);
+		free(line);
+	}
+	if (call->handle != NULL && good)
+	{
+		set_options(call);
+		good = curl_easy_setopt(call->handle, CURLOPT_HTTPHEADER, call->lines) == CURLE_OK;
+		if (good && loop_ready() && loop_add(call->handle, attempt_ended))
+		{
+			int64		limit = loop_now() + budget;
+
+			call->added = true;
+			while (!call->ended && loop_now() < limit)
+				loop_run_quietly((int) (limit - loop_now()));
+			if (call->ended && call->result == CURLE_OK)
+				status = call->public.status;
+		}
+	}
+	drop_attempt(call);
+	free(call);
+	return status;
 }

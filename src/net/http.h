@@ -143,6 +143,9 @@ extern void http_raise(HttpCall *call) pg_attribute_noreturn();
 /* End a call. */
 extern void http_close(HttpCall *call);
 
+/* Wait that many milliseconds, while calls move on. */
+extern void http_pause(int64 delay);
+
 /* A URL as it may be shown. */
 extern char *http_shown_url(const char *url);
 

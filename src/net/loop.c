@@ -264,3 +264,21 @@ loop_wait(long timeout)
 	}
 	(void) run_ready();
 }
+
+bool
+loop_ready(void)
+{
+	return multi != NULL;
+}
+
+void
+loop_run_quietly(int timeout)
+{
+	struct epoll_event event;
+
+	if (timer >= 0)
+		timeout = (int) Min(Max(timer - loop_now(), 0), timeout);
+	if (!run_ready())
+		(void) epoll_wait(epoll_fd, &event, 1, timeout);
+	(void) run_ready();
+}

@@ -38,6 +38,15 @@ extern void loop_run(void);
  */
 extern void loop_wait(long timeout);
 
+/* Has a transfer been made in this process? loop_add() then raises no errors. */
+extern bool loop_ready(void);
+
+/*
+ * Wait like loop_wait(), but without looking for interrupts and raising errors:
+ * for an end that must be short.
+ */
+extern void loop_run_quietly(int timeout);
+
 /* Milliseconds of a clock that only goes forward. */
 extern int64 loop_now(void);
 

@@ -15,28 +15,25 @@
 
 #define MAX_KEY_LENGTH 1024		/* bytes, the limit of S3 */
 
-static void
-check_endpoint(const ObjectStoreConfig *config)
+static bool
+is_directory(const ObjectStoreConfig *config)
 {
-	if (config->endpoint == NULL || pg_strncasecmp(config->endpoint, "file:", 5) != 0)
-		ereport(ERROR,
-				appflow_error(WF_UNSUPPORTED),
-				errmsg("object store \"%s\" has an endpoint of an unknown kind", config->name),
-				errhint("The endpoint of a directory is its absolute path as in \"file:///srv/lake\"."));
+	return config->endpoint != NULL && pg_strncasecmp(config->endpoint, "file:", 5) == 0;
 }
 
 ObjectStore *
 store_open(const ObjectStoreConfig *config)
 {
-	check_endpoint(config);
-	return file_store_open(config);
+	return is_directory(config) ? file_store_open(config) : s3_store_open(config);
 }
 
 void
 store_validate(const ObjectStoreConfig *config)
 {
-	check_endpoint(config);
-	file_store_validate(config);
+	if (is_directory(config))
+		file_store_validate(config);
+	else
+		s3_store_validate(config);
 }
 
 /*

@@ -69,4 +69,8 @@ struct ObjectWriter
 extern ObjectStore *file_store_open(const ObjectStoreConfig *config);
 extern void file_store_validate(const ObjectStoreConfig *config);
 
+/* store_s3.c */
+extern ObjectStore *s3_store_open(const ObjectStoreConfig *config);
+extern void s3_store_validate(const ObjectStoreConfig *config);
+
 #endif							/* APPFLOW_STORE_IMPL_H */
