@@ -24,6 +24,16 @@ static const bool plain[256] = {
 	[0x5d ... 0x7f] = true
 };
 
+/* bytes that a string, number, true, false or null begins with */
+static const bool begins_scalar[256] = {
+	['"'] = true,
+	['-'] = true,
+	['0' ... '9'] = true,
+	['t'] = true,
+	['f'] = true,
+	['n'] = true
+};
+
 /* ---------- errors ---------- */
 
 JsonStep

@@ -183,10 +183,10 @@ WALK_FUNCTION(JsonWalk *walk)
 			uint32_t	nedges = node->nedges;
 			uint32_t	i;
 
-			/* a gap that led to a scalar may go on into a container this time */
+			/* a gap that led to a scalar may go on otherwise this time */
 			for (i = 0; i < nedges; i++)
 				if (WALK_MATCH(p, end, node->edges[i]) &&
-					((p[node->edges[i]->length] | 0x20) != '{' ||
+					(begins_scalar[(unsigned char) p[node->edges[i]->length]] ||
 					 node->edges[i]->target == NULL))
 					break;
 			if (i < nedges)

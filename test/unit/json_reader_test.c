@@ -295,6 +295,13 @@ test_values(void)
 	lines("{\"long_name_of_a_member_that_is_longer_than_a_vector_is\":1,\"a\":2}{\"long_name_of_a_member_that_is_longer_than_a_vector_is\":1,\"a\":2}",
 		  "1: n(2) -\n1: n(2) -\n");
 	lines("{\"a\":{}}{\"a\":{}}{\"a\":[]}", "1: j({}) -\n1: j({}) -\n1: j([]) -\n");
+	/* the place of an array's elements is known, but this one has none, or something else */
+	lines("{\"a\":[1,2],\"b\":{\"c\":1}}\n{\"a\":[],\"b\":{\"c\":2}}\n{\"a\":[3],\"b\":{\"c\":3}}\n{\"a\":[[]],\"b\":{\"c\":4}}\n{\"a\":[{}],\"b\":{\"c\":5}}\n{\"a\":[ ]}",
+		  "1: j([1,2]) n(1)\n2: j([]) n(2)\n3: j([3]) n(3)\n4: j([[]]) n(4)\n5: j([{}]) n(5)\n6: j([ ]) -\n");
+	lines("{\"z\":[[1]],\"a\":1}\n{\"z\":[[]],\"a\":2}\n{\"z\":[],\"a\":3}\n", "1: n(1) -\n2: n(2) -\n3: n(3) -\n");
+	lines("{\"a\":1,\"b\":{\"c\":1}}\n{\"a\": 2,\"b\":{ \"c\" :2} }\n{\"a\":\n3 ,\"b\":{\"c\":\t3}}\n{\"a\":[4, 5]}\n{\"a\":[ 6,7]}",
+		  "1: n(1) n(1)\n2: n(2) n(2)\n3: n(3) n(3)\n5: j([4, 5]) -\n6: j([ 6,7]) -\n");
+	refused("{\"a\":[1,2]}{\"a\":[1,]}", "1:\nerror at 19, line 1, column 20: expected a value, found \"]\"\n");
 }
 
 static void
