@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include "codec/text.h"
+#include "common/shortest_dec.h"
 #include "compat.h"
 #include "fmgr.h"
 #include "net/net.h"
@@ -21,9 +23,16 @@ PG_MODULE_MAGIC;
 
 extern PGDLLEXPORT void _PG_init(void);
 
+static size_t
+format_double(double value, char *out)
+{
+	return (size_t) double_to_shortest_decimal_bufn(value, out);
+}
+
 void
 _PG_init(void)
 {
+	text_format_double = format_double;
 	net_define_settings();
 	operations_define_settings();
 	worker_define_settings();
