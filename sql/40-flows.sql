@@ -57,7 +57,9 @@ CREATE TABLE flow_execution (
 	put_failures bigint NOT NULL DEFAULT 0,
 	execution_message text,
 	-- SQLSTATE of the failure
-	error_code text
+	error_code text,
+	-- its worker died: something may be left in a store
+	unswept boolean NOT NULL DEFAULT false
 );
 
 COMMENT ON TABLE flow_execution IS 'runs of flows, see the view flow_executions';
@@ -65,6 +67,7 @@ COMMENT ON TABLE flow_execution IS 'runs of flows, see the view flow_executions'
 CREATE INDEX ON flow_execution (flow_id, requested_at DESC, execution_id);
 CREATE INDEX ON flow_execution (requested_at, execution_id)
 	WHERE status IN ('InProgress', 'CancelStarted');
+CREATE INDEX ON flow_execution (requested_at) WHERE unswept;
 
 REVOKE ALL ON flow, flow_execution FROM PUBLIC;
 
@@ -103,9 +106,9 @@ CREATE VIEW execution_state AS
 		e.bytes_processed, e.bytes_written, e.records_processed, e.records_filtered, e.put_failures,
 		CASE WHEN s.lost THEN 'Error' ELSE e.status END AS status,
 		CASE WHEN s.lost
-			THEN 'The worker of this run ended before it could finish (killed, or the server was restarted). Nothing of the run was kept; start the flow again.'
+			THEN 'The worker of this run ended before it could finish (killed, or the server was restarted). Tables are as they were before the run; objects appear only at the end of one. Start the flow again.'
 			ELSE e.execution_message END AS execution_message,
-		e.error_code
+		CASE WHEN s.lost THEN '57P01' ELSE e.error_code END AS error_code
 	FROM flow_execution e,
 		LATERAL (SELECT e.status IN ('InProgress', 'CancelStarted')
 			AND NOT appflow.run_is_alive(e.execution_id, e.incarnation) AS lost) s;

@@ -13,12 +13,16 @@
 #include "catalog/access.h"
 #include "catalog/flow.h"
 #include "catalog/pg_type.h"
+#include "record/errors.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
-/* names the lock that makes claims come one after another, in each database */
-#define CLAIM_LOCK "pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('appflow.claim', 0))"
+/*
+ * Claims come one after another in each database.  The lock is one that no other
+ * role can take: anybody may hold an advisory lock.
+ */
+#define CLAIM_LOCK "LOCK TABLE appflow.installation IN SHARE ROW EXCLUSIVE MODE"
 
 /* a run that waits, and whose flow has no run going on; $1 is this life of the server */
 #define CLAIMABLE \
@@ -35,11 +39,16 @@ execution_insert(const FlowRow *flow)
 	pg_uuid_t	id;
 
 	catalog_begin(&access);
-	catalog_execute("INSERT INTO appflow.flow_execution (flow_id, flow_name, owner, definition, schema_version) "
-					"SELECT flow_id, flow_name, owner, definition, schema_version "
-					"FROM appflow.flow WHERE flow_id OPERATOR(pg_catalog.=) $1 RETURNING execution_id", 1, values);
-	if (!catalog_get_uuid(0, 1, &id))
-		elog(ERROR, "run has no id");
+
+	/* waits for those who delete or change the flow at this moment */
+	if (catalog_execute("INSERT INTO appflow.flow_execution (flow_id, flow_name, owner, definition, schema_version) "
+						"SELECT flow_id, flow_name, owner, definition, schema_version "
+						"FROM appflow.flow WHERE flow_id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE "
+						"RETURNING execution_id", 1, values) == 0 ||
+		!catalog_get_uuid(0, 1, &id))
+		ereport(ERROR,
+				appflow_error(WF_NOT_FOUND),
+				errmsg("Flow with name %s does not exist.", flow->flow_name));
 	catalog_end(&access);
 	return id;
 }
@@ -66,7 +75,7 @@ execution_claim(int64 incarnation)
 	ExecutionRow *execution = NULL;
 
 	catalog_begin(&access);
-	catalog_execute("SELECT " CLAIM_LOCK, 0, NULL);
+	catalog_execute(CLAIM_LOCK, 0, NULL);
 	if (catalog_execute("UPDATE appflow.flow_execution u SET incarnation = $1, "
 						"started_at = pg_catalog.clock_timestamp(), last_updated_at = pg_catalog.clock_timestamp() "
 						"WHERE u.execution_id OPERATOR(pg_catalog.=) ("
@@ -94,14 +103,14 @@ execution_waits(int64 incarnation)
 
 bool
 execution_end(const pg_uuid_t *execution_id, const char *status, const char *message,
-			  const char *error_code, const ExecutionCounts *counts)
+			  const char *error_code, const ExecutionCounts *counts, bool published)
 {
 	CatalogAccess access;
 	CatalogValue values[] = {
 		catalog_uuid(execution_id), catalog_text(status), catalog_text(message), catalog_text(error_code),
 		catalog_int64(counts->bytes_processed), catalog_int64(counts->bytes_written),
 		catalog_int64(counts->records_processed), catalog_int64(counts->records_filtered),
-		catalog_int64(counts->put_failures)
+		catalog_int64(counts->put_failures), catalog_bool(published)
 	};
 	bool		ended;
 
@@ -112,7 +121,7 @@ execution_end(const pg_uuid_t *execution_id, const char *status, const char *mes
 							"last_updated_at = pg_catalog.clock_timestamp() "
 							"WHERE execution_id OPERATOR(pg_catalog.=) $1 "
 							"AND (status OPERATOR(pg_catalog.=) 'InProgress' "
-							"OR ($2 OPERATOR(pg_catalog.<>) 'Successful' AND status OPERATOR(pg_catalog.=) 'CancelStarted'))",
+							"OR (($10 OR $2 OPERATOR(pg_catalog.<>) 'Successful') AND status OPERATOR(pg_catalog.=) 'CancelStarted'))",
 							lengthof(values), values) > 0;
 	catalog_end(&access);
 	return ended;
@@ -202,9 +211,9 @@ execution_reap(void)
 	MemoryContext old;
 
 	catalog_begin(&access);
-	catalog_execute("SELECT " CLAIM_LOCK, 0, NULL);
+	catalog_execute(CLAIM_LOCK, 0, NULL);
 	nrows = catalog_execute("UPDATE appflow.flow_execution e SET status = s.status, "
-							"execution_message = s.execution_message, error_code = '57P01', "
+							"execution_message = s.execution_message, error_code = s.error_code, unswept = true, "
 							"last_updated_at = pg_catalog.clock_timestamp() "
 							"FROM appflow.execution_state s "
 							"WHERE s.execution_id OPERATOR(pg_catalog.=) e.execution_id "
@@ -218,4 +227,37 @@ execution_reap(void)
 	MemoryContextSwitchTo(old);
 	catalog_end(&access);
 	return result;
+}
+
+List *
+execution_unswept(void)
+{
+	CatalogAccess access;
+	List	   *result = NIL;
+	uint64		nrows;
+	MemoryContext old;
+
+	catalog_begin(&access);
+	nrows = catalog_execute("SELECT e.execution_id, e.flow_name, e.owner::oid, e.definition, e.schema_version, e.started_at "
+							"FROM appflow.flow_execution e WHERE e.unswept AND e.last_updated_at "
+							"OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '7 days'::interval) "
+							"ORDER BY e.requested_at LIMIT 100", 0, NULL);
+	old = MemoryContextSwitchTo(access.caller);
+	for (uint64 row = 0; row < nrows; row++)
+		result = lappend(result, get_row(&access, row));
+	MemoryContextSwitchTo(old);
+	catalog_end(&access);
+	return result;
+}
+
+void
+execution_swept(const pg_uuid_t *execution_id)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_uuid(execution_id)};
+
+	catalog_begin(&access);
+	catalog_execute("UPDATE appflow.flow_execution SET unswept = false "
+					"WHERE execution_id OPERATOR(pg_catalog.=) $1", 1, values);
+	catalog_end(&access);
 }

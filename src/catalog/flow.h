@@ -84,10 +84,11 @@ extern bool execution_waits(int64 incarnation);
 
 /*
  * Record the end of a run.  status Successful is recorded only while the run is
- * InProgress: false means that it was cancelled or deleted.
+ * InProgress: false means that it was cancelled or deleted.  A run whose results
+ * are published already can no longer be cancelled, only deleted.
  */
 extern bool execution_end(const pg_uuid_t *execution_id, const char *status, const char *message,
-						  const char *error_code, const ExecutionCounts *counts);
+						  const char *error_code, const ExecutionCounts *counts, bool published);
 
 /* status and message of a run as it is; NULL if there is none */
 extern char *execution_status(const pg_uuid_t *execution_id, char **message, char **error_code);
@@ -99,10 +100,14 @@ extern char *execution_status(const pg_uuid_t *execution_id, char **message, cha
  */
 extern List *execution_cancel(int64 flow_id, List *ids, List **invalid);
 
-/*
- * Record runs of which the worker is gone as errors; returns them (of
- * ExecutionRow *), for what they left in stores to be removed.
- */
+/* Record runs of which the worker is gone as errors; returns them (of ExecutionRow *). */
 extern List *execution_reap(void);
+
+/*
+ * Runs recorded so, of which it is not known yet that nothing of theirs is left
+ * in stores (of ExecutionRow *); and noting that it is known.
+ */
+extern List *execution_unswept(void);
+extern void execution_swept(const pg_uuid_t *execution_id);
 
 #endif							/* APPFLOW_CATALOG_FLOW_H */

@@ -74,6 +74,12 @@ flow_run_transactional(const FlowRun *run)
 	return run->plan->source.connector->transactional || run->plan->destination.connector->transactional;
 }
 
+bool
+flow_run_publishes(const FlowRun *run)
+{
+	return !run->plan->destination.connector->transactional;
+}
+
 /*
  * Does the source have to look at records before it reads them?  The
  * destination may need to know what comes; and without new fields, what is new

@@ -72,6 +72,12 @@ extern FlowRun *flow_run_prepare(const RunRequest *request);
 extern bool flow_run_transactional(const FlowRun *run);
 
 /*
+ * Does flow_run_finish() make results visible by itself, whatever becomes of the
+ * transaction?
+ */
+extern bool flow_run_publishes(const FlowRun *run);
+
+/*
  * Move the records.  Afterwards all that can fail is done and nothing is
  * visible yet.  A run of which every record failed is an error.
  */

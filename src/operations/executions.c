@@ -20,9 +20,14 @@
 #include "operations/shapes.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "worker/shared.h"
 #include "worker/worker.h"
@@ -31,6 +36,9 @@ PG_FUNCTION_INFO_V1(appflow_start_flow);
 PG_FUNCTION_INFO_V1(appflow_describe_flow_execution_records);
 PG_FUNCTION_INFO_V1(appflow_cancel_flow_executions);
 PG_FUNCTION_INFO_V1(appflow_run_flow);
+
+/* of libpq/libpq.h, which needs headers of every authentication library that the server is built with */
+extern bool pq_check_connection(void);
 
 /* how long run_flow sleeps at most before it looks again */
 #define LOOK_AGAIN_MS 1000
@@ -207,6 +215,37 @@ report_failure(const char *name, const pg_uuid_t *id, const char *status, const 
 			errdetail("%s%sExecution %s.", exception ? exception : "", exception ? ": " : "", uuid_text(id)));
 }
 
+/* the run that a call of run_flow waits for */
+typedef struct WatchedRun
+{
+	pg_uuid_t	id;
+	volatile bool going;
+} WatchedRun;
+
+static void
+cancel_run(int code, Datum arg)
+{
+	WatchedRun *watched = (WatchedRun *) DatumGetPointer(arg);
+
+	if (watched->going)
+		shared_cancel(&watched->id);
+}
+
+/*
+ * Nobody reads from the client while a statement goes on: look whether it is
+ * still there, as client_connection_check_interval would.
+ */
+static void
+check_client(void)
+{
+	if (whereToSendOutput == DestRemote && MyProcPort != NULL && WaitEventSetCanReportClosed() &&
+		!pq_check_connection())
+	{
+		ClientConnectionLost = true;
+		InterruptPending = true;
+	}
+}
+
 /*
  * run_flow(flow_name text): start a run, wait for its end, raise its error.
  *
@@ -220,8 +259,7 @@ appflow_run_flow(PG_FUNCTION_ARGS)
 		((CallContext *) fcinfo->context)->atomic;
 	char	   *name;
 	FlowRow    *flow;
-	pg_uuid_t	id;
-	volatile bool going = true;
+	WatchedRun	watched = {.going = true};
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -246,20 +284,26 @@ appflow_run_flow(PG_FUNCTION_ARGS)
 				appflow_error(WF_UNSUPPORTED),
 				errmsg("flow \"%s\" has the trigger type %s, only OnDemand flows are run by call",
 					   name, flow->trigger_type));
-	id = start_run(flow);
+	watched.id = start_run(flow);
 	SPI_commit();
 
-	PG_TRY();
+	/* for an error, and for the end of a session that is told to go */
+	PG_ENSURE_ERROR_CLEANUP(cancel_run, PointerGetDatum(&watched));
 	{
+		MemoryContext context = AllocSetContextCreate(PortalContext, "appflow run_flow", ALLOCSET_SMALL_SIZES);
+
 		shared_wait_prepare();
 		for (;;)
 		{
 			char	   *message = NULL;
 			char	   *error_code = NULL;
-			char	   *status = execution_status(&id, &message, &error_code);
+			char	   *status;
 			const char *reason;
 
-			going = status != NULL &&
+			MemoryContextReset(context);
+			MemoryContextSwitchTo(context);
+			status = execution_status(&watched.id, &message, &error_code);
+			watched.going = status != NULL &&
 				(strcmp(status, "InProgress") == 0 || strcmp(status, "CancelStarted") == 0);
 			if (status == NULL)
 				ereport(ERROR,
@@ -272,24 +316,19 @@ appflow_run_flow(PG_FUNCTION_ARGS)
 							errmsg("%s", message));
 				break;
 			}
-			if (!going)
-				report_failure(name, &id, status, message, error_code);
+			if (!watched.going)
+				report_failure(name, &watched.id, status, message, error_code);
 
 			/* nothing is held while the run goes on */
 			SPI_commit();
 			shared_wait(LOOK_AGAIN_MS);
+			check_client();
 			CHECK_FOR_INTERRUPTS();
 			if (execution_waits(shared_incarnation()))
 				(void) worker_launch(MyDatabaseId, &reason);
 		}
 	}
-	PG_CATCH();
-	{
-		if (going)
-			shared_cancel(&id);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	PG_END_ENSURE_ERROR_CLEANUP(cancel_run, PointerGetDatum(&watched));
 	shared_wait_end();
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -55,6 +55,7 @@ file_store_walk(int folder, const char *path, size_t length, mode_t create)
 		size_t		n = (slash != NULL ? slash : end) - path;
 		char		name[NAME_MAX + 1];
 		bool		created = false;
+		int			refused = 0;
 		int			next;
 		int			saved_errno;
 
@@ -69,6 +70,8 @@ file_store_walk(int folder, const char *path, size_t length, mode_t create)
 
 		if (create != 0 && mkdirat(folder, name, create) == 0)
 			created = true;
+		else if (create != 0)
+			refused = errno;
 		next = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 		/* the server's umask is for its own files, not for what it exports */
@@ -80,6 +83,10 @@ file_store_walk(int folder, const char *path, size_t length, mode_t create)
 			errno = saved_errno;
 			next = -1;
 		}
+
+		/* that it is not there is only the consequence */
+		if (next < 0 && errno == ENOENT && refused != 0 && refused != EEXIST)
+			errno = refused;
 		saved_errno = errno;
 		close(folder);
 		errno = saved_errno;

@@ -6,7 +6,8 @@
  * A run is a row; whoever inserts it asks for a worker once the row is
  * committed.  A worker takes runs as long as there are any that wait in its
  * database.  If the limit of workers is reached, the database is remembered in
- * shared memory, and the next worker to end asks for one on its behalf.
+ * shared memory, and the next worker to end asks for one on its behalf; one that
+ * works for another database ends after its run for that.
  *
  * IDENTIFICATION
  *	  src/worker/launch.c

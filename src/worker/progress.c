@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "compat.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -56,12 +57,15 @@ appflow_run_progress(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* a run that waits for a worker, without an incarnation, lives */
+/*
+ * A run that waits for a worker, without an incarnation, lives.  Of the runs of
+ * a primary server a standby knows only what the primary recorded.
+ */
 Datum
 appflow_run_is_alive(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	PG_RETURN_BOOL(PG_ARGISNULL(1) ||
+	PG_RETURN_BOOL(PG_ARGISNULL(1) || RecoveryInProgress() ||
 				   shared_alive(PG_GETARG_UUID_P(0), PG_GETARG_INT64(1)));
 }

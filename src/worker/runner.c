@@ -17,6 +17,7 @@
 
 #include "access/xact.h"
 #include "catalog/flow.h"
+#include "commands/discard.h"
 #include "commands/extension.h"
 #include "compat.h"
 #include "flow/run.h"
@@ -32,17 +33,20 @@
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "worker/shared.h"
 #include "worker/worker.h"
 
 static volatile sig_atomic_t shutdown_requested = false;
-static volatile sig_atomic_t recording = false;
+static volatile sig_atomic_t leaving = false;
 
 /*
  * A worker that is told to go first records how its run ended: the run is
- * stopped as by a cancel.  If it is doing that already, it goes at once.
+ * stopped as by a cancel.  If it is doing that already, or has no run, it goes at
+ * once.
  */
 static void
 handle_sigterm(SIGNAL_ARGS)
@@ -51,7 +55,7 @@ handle_sigterm(SIGNAL_ARGS)
 
 	shutdown_requested = true;
 	InterruptPending = true;
-	if (recording)
+	if (leaving)
 		ProcDiePending = true;
 	else
 		QueryCancelPending = true;
@@ -76,6 +80,45 @@ commit_transaction(void)
 	pgstat_report_stat(true);
 }
 
+/*
+ * What this database, or its administrator, has set for sessions of people must
+ * not keep workers from their work.
+ */
+static void
+override_settings(void)
+{
+	static const char *const settings[][2] = {
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_deferrable", "off"},
+		{"statement_timeout", "0"},
+		{"lock_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"transaction_timeout", "0"},	/* from PostgreSQL 17 on */
+		{"row_security", "on"},
+	};
+
+	for (int i = 0; i < (int) lengthof(settings); i++)
+	{
+		if (GetConfigOption(settings[i][0], true, false) != NULL)
+			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+	}
+}
+
+/*
+ * Triggers and functions of one run's owner may leave things in the session:
+ * temporary tables, settings, advisory locks.  The next run may be another's.
+ */
+static void
+clean_session(void)
+{
+	DiscardStmt statement = {.type = T_DiscardStmt,.target = DISCARD_ALL};
+
+	begin_transaction();
+	DiscardCommand(&statement, true);
+	commit_transaction();
+}
+
 static ExecutionCounts
 counts_of(const RunOutcome *outcome)
 {
@@ -87,6 +130,22 @@ counts_of(const RunOutcome *outcome)
 			.records_filtered = outcome->records_filtered,
 			.put_failures = outcome->put_failures,
 	};
+}
+
+/*
+ * Commit with the rights of the flow's owner: what its triggers have put off
+ * until now is theirs to do, not the worker's.
+ */
+static void
+commit_as(Oid owner)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+	commit_transaction();
+	SetUserIdAndSecContext(user, context);
 }
 
 /* the words of a failure: message, details that say more, where it was */
@@ -110,6 +169,7 @@ transfer(const ExecutionRow *execution, FlowRun *run)
 	RunOutcome	outcome;
 	ExecutionCounts counts;
 	bool		transactional = flow_run_transactional(run);
+	bool		publishes = flow_run_publishes(run);
 
 	if (transactional)
 	{
@@ -121,20 +181,28 @@ transfer(const ExecutionRow *execution, FlowRun *run)
 	/*
 	 * Objects cannot be published and recorded in one step.  They come first:
 	 * a crash in between leaves a run that is called an error and all of its
-	 * objects, not a success and none.
+	 * objects, not a success and none.  For the same reason a cancel comes too
+	 * late from here on.
 	 */
+	if (publishes)
+	{
+		CHECK_FOR_INTERRUPTS();
+		HOLD_CANCEL_INTERRUPTS();
+	}
 	flow_run_finish(run);
 	if (!transactional)
 		begin_transaction();
 	outcome = flow_run_outcome(run);
 	counts = counts_of(&outcome);
-	if (!execution_end(&execution->execution_id, "Successful", outcome.message, NULL, &counts))
+	if (!execution_end(&execution->execution_id, "Successful", outcome.message, NULL, &counts, publishes))
 		ereport(ERROR,
 				errcode(ERRCODE_QUERY_CANCELED),
 				errmsg("the run was cancelled"));
 	if (transactional)
 		PopActiveSnapshot();
-	commit_transaction();
+	commit_as(execution->owner);
+	if (publishes)
+		RESUME_CANCEL_INTERRUPTS();
 }
 
 static void
@@ -160,8 +228,11 @@ record_failure(const ExecutionRow *execution, const FlowRun *run, const ErrorDat
 	else
 		message = failure_message(error);
 	begin_transaction();
-	if (!execution_end(&execution->execution_id, cancelled ? "Canceled" : "Error", message,
-					   cancelled ? NULL : unpack_sql_state(error->sqlerrcode), &counts))
+	if (get_extension_oid("appflow", true) == InvalidOid)
+		ereport(LOG,
+				errmsg("run of flow \"%s\" ended as the extension was dropped: %s", execution->flow_name, message));
+	else if (!execution_end(&execution->execution_id, cancelled ? "Canceled" : "Error", message,
+							cancelled ? NULL : unpack_sql_state(error->sqlerrcode), &counts, false))
 		elog(DEBUG1, "run of flow \"%s\" has been deleted", execution->flow_name);
 	commit_transaction();
 }
@@ -192,6 +263,11 @@ execute_run(const ExecutionRow *execution)
 					errmsg("the run was cancelled"));
 		begin_transaction();
 		MemoryContextSwitchTo(context);
+		if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(execution->owner)))
+			ereport(ERROR,
+					errcode(ERRCODE_UNDEFINED_OBJECT),
+					errmsg("the role that owned flow \"%s\" (OID %u) does not exist any more",
+						   execution->flow_name, execution->owner));
 		run = flow_run_prepare(&request);
 		commit_transaction();
 		transfer(execution, run);
@@ -202,7 +278,7 @@ execute_run(const ExecutionRow *execution)
 
 		/* a second cancel must not interrupt the account of what happened */
 		HOLD_CANCEL_INTERRUPTS();
-		recording = true;
+		leaving = true;
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
@@ -211,65 +287,91 @@ execute_run(const ExecutionRow *execution)
 		if (run != NULL)
 			flow_run_abort(run);
 		record_failure(execution, run, error);
-		recording = false;
-		QueryCancelPending = false;
+		leaving = false;
 		RESUME_CANCEL_INTERRUPTS();
 	}
 	PG_END_TRY();
 	shared_end_run();
+
+	/* a cancel was meant for the run that has just ended */
+	QueryCancelPending = false;
 	pgstat_report_activity(STATE_IDLE, NULL);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }
 
-/* record and clean up after runs whose workers died */
+/* record the end of runs whose workers died, so that others of their flows can begin */
 static void
-reap(void)
+reap(MemoryContext context)
 {
-	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "appflow reap", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	List	   *dead;
 	ListCell   *lc;
+	List	   *dead;
 
 	begin_transaction();
 	MemoryContextSwitchTo(context);
 	dead = execution_reap();
 	commit_transaction();
-
 	foreach(lc, dead)
+		ereport(LOG,
+				errmsg("a run of flow \"%s\" lost its worker", ((ExecutionRow *) lfirst(lc))->flow_name));
+	MemoryContextReset(context);
+}
+
+/* remove what such runs have left in stores */
+static void
+sweep(MemoryContext context)
+{
+	List	   *volatile unswept;
+	ListCell   *lc;
+
+	begin_transaction();
+	MemoryContextSwitchTo(context);
+	unswept = execution_unswept();
+	commit_transaction();
+
+	foreach(lc, unswept)
 	{
 		ExecutionRow *execution = lfirst(lc);
 		RunRequest	request = {
 			.flow_name = execution->flow_name,
 			.definition = execution->definition,
 			.owner = execution->owner,
-			.execution_id = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&execution->execution_id))),
 		};
 
-		ereport(LOG,
-				errmsg("run %s of flow \"%s\" lost its worker", request.execution_id, execution->flow_name));
 		PG_TRY();
 		{
-			FlowSweep  *sweep;
+			FlowSweep  *left;
 
+			MemoryContextSwitchTo(context);
+			request.execution_id = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&execution->execution_id)));
 			begin_transaction();
 			MemoryContextSwitchTo(context);
-			sweep = flow_sweep_prepare(&request);
+			left = flow_sweep_prepare(&request);
 			commit_transaction();
-			flow_sweep(sweep);
+			MemoryContextSwitchTo(context);
+			flow_sweep(left);
+			begin_transaction();
+			execution_swept(&execution->execution_id);
+			commit_transaction();
 		}
 		PG_CATCH();
 		{
+			ErrorData  *error;
+
 			/* what is staged stays invisible; the store may be back next time */
 			MemoryContextSwitchTo(context);
-			EmitErrorReport();
+			error = CopyErrorData();
 			FlushErrorState();
 			AbortCurrentTransaction();
+			ereport(LOG,
+					errmsg("could not remove what a lost run of flow \"%s\" left: %s",
+						   execution->flow_name, error->message));
 		}
 		PG_END_TRY();
+		if (shutdown_requested)
+			break;
 	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	MemoryContextReset(context);
 }
 
 static ExecutionRow *
@@ -310,13 +412,31 @@ installed(void)
 	return result;
 }
 
+/*
+ * Give the slot back, and see that somebody does what this worker leaves undone.
+ * At exit too, whatever the reason: then no transaction is possible, but a lost
+ * run, and those behind it, need another worker.
+ */
+static void
+hand_over(int code, Datum database)
+{
+	const char *reason;
+	bool		lost;
+	Oid			waiting = shared_detach(&lost);
+
+	if (OidIsValid(waiting) && !worker_launch(waiting, &reason))
+		ereport(LOG,
+				errmsg("runs in database %u wait for a worker: %s", waiting, reason));
+	if (lost)
+		(void) worker_launch(DatumGetObjectId(database), &reason);
+}
+
 void
 appflow_worker_main(Datum argument)
 {
 	Oid			database = DatumGetObjectId(argument);
 	int			slot;
 	MemoryContext context;
-	Oid			waiting;
 	const char *reason;
 
 	memcpy(&slot, MyBgworkerEntry->bgw_extra, sizeof(slot));
@@ -326,35 +446,41 @@ appflow_worker_main(Datum argument)
 	BackgroundWorkerUnblockSignals();
 	if (!shared_attach(slot))
 		proc_exit(0);
+	before_shmem_exit(hand_over, argument);
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	override_settings();
 	context = AllocSetContextCreate(TopMemoryContext, "appflow worker", ALLOCSET_DEFAULT_SIZES);
 
 	if (installed())
 	{
 		ExecutionRow *execution;
 
-		reap();
+		reap(context);
 		while (!shutdown_requested && installed() && (execution = claim(context)) != NULL)
 		{
 			execute_run(execution);
+			clean_session();
 			MemoryContextReset(context);
 			if (ConfigReloadPending)
 			{
 				ConfigReloadPending = false;
 				ProcessConfigFile(PGC_SIGHUP);
 			}
+
+			/* one worker after another may be all that the limit allows */
+			if (shared_others_wait(database))
+				break;
 		}
+		if (!shutdown_requested && installed())
+			sweep(context);
 	}
+	leaving = true;
 
 	/*
 	 * A run that came after the last look finds no free slot if the limit is
 	 * reached; so look again once ours is free.
 	 */
-	waiting = shared_detach();
-	if (shutdown_requested)
-		proc_exit(0);
-	if (OidIsValid(waiting) && waiting != database)
-		(void) worker_launch(waiting, &reason);
+	hand_over(0, argument);
 	if (more_to_do())
 		(void) worker_launch(database, &reason);
 	proc_exit(0);

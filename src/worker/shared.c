@@ -15,7 +15,6 @@
 #include "compat.h"
 #include "miscadmin.h"
 #include "storage/condition_variable.h"
-#include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
@@ -26,8 +25,8 @@
 #define RESERVATION_MS (60 * 1000)
 
 /* runs cancelled before they began, and databases that wait for a worker */
-#define MAX_CANCELLED 64
-#define MAX_WAITING 64
+#define MAX_CANCELLED 512
+#define MAX_WAITING 128
 
 /* runs that ended properly: as many as may end between a look at a row and a look here */
 #define MAX_ENDED 256
@@ -37,7 +36,8 @@ typedef struct SharedState
 	LWLock		lock;
 	int64		incarnation;
 	ConditionVariable ended;	/* a run has */
-	Oid			waiting[MAX_WAITING];	/* InvalidOid: no entry */
+	Oid			waiting[MAX_WAITING];	/* who has waited longest in front */
+	int			nwaiting;
 	pg_uuid_t	cancelled[MAX_CANCELLED];
 	int			next_cancelled;
 	pg_uuid_t	finished[MAX_ENDED];
@@ -111,6 +111,19 @@ shared_incarnation(void)
 
 /* ---------- for those who want a run ---------- */
 
+/* the database is to have a worker when there can be one; with the lock */
+static void
+remember(Oid database)
+{
+	for (int i = 0; i < shared->nwaiting; i++)
+	{
+		if (shared->waiting[i] == database)
+			return;
+	}
+	if (shared->nwaiting < MAX_WAITING)
+		shared->waiting[shared->nwaiting++] = database;
+}
+
 int
 shared_reserve(Oid database, int max_workers)
 {
@@ -149,22 +162,7 @@ shared_reserve(Oid database, int max_workers)
 		slot->lost = false;
 	}
 	else
-	{
-		int			entry = -1;
-
-		for (int i = 0; i < MAX_WAITING; i++)
-		{
-			if (shared->waiting[i] == database)
-			{
-				entry = i;
-				break;
-			}
-			if (shared->waiting[i] == InvalidOid && entry < 0)
-				entry = i;
-		}
-		if (entry >= 0)
-			shared->waiting[entry] = database;
-	}
+		remember(database);
 	LWLockRelease(&shared->lock);
 	return result;
 }
@@ -175,14 +173,16 @@ shared_unreserve(int slot)
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	if (shared->slots[slot].state == SLOT_RESERVED)
 		shared->slots[slot].state = SLOT_FREE;
+	remember(shared->slots[slot].database);
 	LWLockRelease(&shared->lock);
 }
 
 void
 shared_cancel(const pg_uuid_t *execution)
 {
-	pid_t		pid = 0;
+	bool		going = false;
 
+	/* the signal is sent before the worker can end this run and begin another */
 	attach();
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < MAX_WORKERS; i++)
@@ -193,17 +193,16 @@ shared_cancel(const pg_uuid_t *execution)
 			memcmp(&slot->execution, execution, sizeof(pg_uuid_t)) == 0)
 		{
 			pg_atomic_write_u32(&slot->cancel, 1);
-			pid = slot->pid;
+			going = true;
+			kill(slot->pid, SIGINT);
 		}
 	}
-	if (pid == 0)
+	if (!going)
 	{
 		shared->cancelled[shared->next_cancelled] = *execution;
 		shared->next_cancelled = (shared->next_cancelled + 1) % MAX_CANCELLED;
 	}
 	LWLockRelease(&shared->lock);
-	if (pid != 0)
-		kill(pid, SIGINT);
 }
 
 void
@@ -261,12 +260,6 @@ shared_alive(const pg_uuid_t *execution, int64 incarnation)
 
 /* ---------- for workers ---------- */
 
-static void
-release(int code, Datum arg)
-{
-	(void) shared_detach();
-}
-
 bool
 shared_attach(int slot)
 {
@@ -282,8 +275,6 @@ shared_attach(int slot)
 		own->pid = MyProcPid;
 	}
 	LWLockRelease(&shared->lock);
-	if (ours)
-		before_shmem_exit(release, (Datum) 0);
 	return ours;
 }
 
@@ -340,24 +331,37 @@ shared_cancelled(void)
 	return own != NULL && own->running && pg_atomic_read_u32(&own->cancel) != 0;
 }
 
+bool
+shared_others_wait(Oid database)
+{
+	bool		others = false;
+
+	LWLockAcquire(&shared->lock, LW_SHARED);
+	for (int i = 0; i < shared->nwaiting; i++)
+		others |= shared->waiting[i] != database;
+	LWLockRelease(&shared->lock);
+	return others;
+}
+
 Oid
-shared_detach(void)
+shared_detach(bool *lost)
 {
 	Oid			waiting = InvalidOid;
 
+	*lost = false;
 	if (own == NULL)
 		return InvalidOid;
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	if (own->running)
-		own->lost = true;
+		own->lost = *lost = true;
 	own->running = false;
 	own->state = SLOT_FREE;
 	own->pid = 0;
 	own = NULL;
-	for (int i = 0; i < MAX_WAITING && waiting == InvalidOid; i++)
+	if (shared->nwaiting > 0)
 	{
-		waiting = shared->waiting[i];
-		shared->waiting[i] = InvalidOid;
+		waiting = shared->waiting[0];
+		memmove(shared->waiting, shared->waiting + 1, sizeof(Oid) * --shared->nwaiting);
 	}
 	LWLockRelease(&shared->lock);
 	ConditionVariableBroadcast(&shared->ended);

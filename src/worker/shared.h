@@ -59,7 +59,7 @@ extern int64 shared_incarnation(void);
 /*
  * Reserve a slot for a worker in a database, if the limit allows: its index, or
  * -1.  With -1 the database is remembered, and a worker that ends takes care of
- * it.
+ * it; likewise if the reservation is given back because no worker could be had.
  */
 extern int	shared_reserve(Oid database, int max_workers);
 extern void shared_unreserve(int slot);
@@ -87,7 +87,7 @@ extern bool shared_alive(const pg_uuid_t *execution, int64 incarnation);
 
 /* ---------- for workers ---------- */
 
-/* Take over a reserved slot; false if it is not ours any more.  Released at exit. */
+/* Take over a reserved slot; false if it is not ours any more. */
 extern bool shared_attach(int slot);
 
 /*
@@ -100,7 +100,14 @@ extern void shared_end_run(void);
 extern RunProgress *shared_progress(void);
 extern bool shared_cancelled(void);
 
-/* Give the slot back before exit; a database whose runs wait for a worker, or InvalidOid. */
-extern Oid	shared_detach(void);
+/* Do runs of another database wait for a worker? */
+extern bool shared_others_wait(Oid database);
+
+/*
+ * Give the slot back before exit: a database whose runs wait for a worker, the
+ * one that has waited longest, or InvalidOid.  *lost: a run was not ended.  The
+ * second time it does nothing.
+ */
+extern Oid	shared_detach(bool *lost);
 
 #endif							/* APPFLOW_WORKER_SHARED_H */
