@@ -21,6 +21,14 @@
 #error "appflow needs PostgreSQL 15 or later"
 #endif
 
+/* before a declaration, as from 18 on */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
+/* bytes for pg_b64_encode() and pg_b64_decode(): char before 18, uint8 since */
+#define base64_bytes(bytes) ((void *) (bytes))
+
 #if PG_VERSION_NUM < 160000
 #include "fmgr.h"
 

@@ -14,6 +14,7 @@
 
 #include "postgres.h"
 
+#include "compat.h"
 #include "connector/connector.h"
 #include "record/datum.h"
 #include "record/errors.h"
@@ -53,8 +54,8 @@ extern void table_role_leave(const TableRole *saved);
  * AccessDeniedException, everything else passes as it is.  Call it in a memory
  * context that lives on.
  */
-extern void table_rethrow(void) pg_attribute_noreturn();
-extern void table_rethrow_error(ErrorData *error) pg_attribute_noreturn();
+pg_noreturn extern void table_rethrow(void);
+pg_noreturn extern void table_rethrow_error(ErrorData *error);
 
 /* split an entity's name; raises WF400 unless it is schema.table */
 extern TableName *table_name_parse(const char *entity);

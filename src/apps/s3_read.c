@@ -16,6 +16,7 @@
 #include "apps/s3.h"
 #include "codec/csv_reader.h"
 #include "codec/json_reader.h"
+#include "compat.h"
 #include "miscadmin.h"
 #include "record/errors.h"
 #include "record/infer.h"
@@ -145,7 +146,7 @@ fill_buffer(S3Reader *reader)
 	reader->starved = false;
 }
 
-static void malformed(const S3Reader *reader, const CodecError *error) pg_attribute_noreturn();
+pg_noreturn static void malformed(const S3Reader *reader, const CodecError *error);
 
 static void
 malformed(const S3Reader *reader, const CodecError *error)

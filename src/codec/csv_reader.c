@@ -526,7 +526,7 @@ check_header(CsvReader *reader)
 static bool
 begin_text(CsvReader *reader)
 {
-	static const char bom[3] = "\xef\xbb\xbf";
+	static const char bom[] = "\xef\xbb\xbf";
 	size_t		left = (size_t) (reader->end - reader->mark);
 
 	if (left < 3 && !reader->final && memcmp(reader->mark, bom, left) == 0)

@@ -708,7 +708,7 @@ envelope_token(JsonReader *reader)
 static JsonStep
 begin_document(JsonReader *reader)
 {
-	static const char bom[3] = "\xef\xbb\xbf";
+	static const char bom[] = "\xef\xbb\xbf";
 	JsonWalk   *walk = &reader->walk;
 	const char *p = reader->mark;
 	size_t		left = (size_t) (walk->end - p);

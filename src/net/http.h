@@ -34,6 +34,7 @@
 
 #include "postgres.h"
 
+#include "compat.h"
 typedef enum HttpFailure
 {
 	HTTP_FINE,
@@ -138,7 +139,7 @@ extern bool http_try_read(HttpCall *call, char *buffer, size_t size, size_t *len
 extern const char *http_body(HttpCall *call, size_t *length);
 
 /* Raise the error for call->failure. */
-extern void http_raise(HttpCall *call) pg_attribute_noreturn();
+pg_noreturn extern void http_raise(HttpCall *call);
 
 /* End a call. */
 extern void http_close(HttpCall *call);

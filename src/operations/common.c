@@ -17,6 +17,7 @@
 #include "common/cryptohash.h"
 #include "common/hmac.h"
 #include "common/sha2.h"
+#include "compat.h"
 #include "miscadmin.h"
 #include "operations/operations.h"
 #include "operations/shapes.h"
@@ -187,7 +188,7 @@ make_token(const char *operation, const char *key)
 	sign(text, digest);
 	memcpy(raw, digest, SIGNATURE_SIZE);
 	memcpy(raw + SIGNATURE_SIZE, key, length);
-	size = pg_b64_encode(raw, SIGNATURE_SIZE + length, token, size - 1);
+	size = pg_b64_encode(base64_bytes(raw), SIGNATURE_SIZE + length, token, size - 1);
 	if (size < 0)
 		elog(ERROR, "could not encode a page token");
 	token[size] = '\0';
@@ -200,7 +201,7 @@ read_token(const char *operation, const char *token)
 	int			size = pg_b64_dec_len(strlen(token));
 	char	   *raw = palloc(size + 1);
 	uint8		signature[PG_SHA256_DIGEST_LENGTH];
-	int			length = pg_b64_decode(token, strlen(token), raw, size);
+	int			length = pg_b64_decode(token, strlen(token), base64_bytes(raw), size);
 
 	if (length >= SIGNATURE_SIZE)
 	{

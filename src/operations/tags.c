@@ -54,7 +54,7 @@ typedef struct Resource
 	Jsonb	   *tags;
 } Resource;
 
-static void resource_missing(const char *arn) pg_attribute_noreturn();
+pg_noreturn static void resource_missing(const char *arn);
 
 static void
 resource_missing(const char *arn)

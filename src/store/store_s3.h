@@ -13,6 +13,7 @@
 
 #include "postgres.h"
 
+#include "compat.h"
 #include "net/aws.h"
 #include "net/http.h"
 #include "net/xml.h"
@@ -60,8 +61,8 @@ extern S3Error s3_error(HttpCall *call);
  * Raise the error of an answer: "could not <verb> object ...", or bucket
  * if key is NULL.
  */
-extern void s3_raise(const S3Store *store, HttpCall *call, const char *verb,
-					 const char *bucket, const char *key) pg_attribute_noreturn();
+pg_noreturn extern void s3_raise(const S3Store *store, HttpCall *call, const char *verb,
+					 const char *bucket, const char *key);
 
 /* The document of an answer, owned by the current memory context; NULL: none. */
 extern XmlLeaves *s3_document(HttpCall *call);
