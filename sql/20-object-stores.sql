@@ -9,38 +9,25 @@ CREATE TABLE object_store (
 	buckets text[] NOT NULL,
 	region text,
 	path_style boolean,
-	-- whether appflow.object_store_secret must have a row: a dump does not hold
-	-- it, and a store must not fall back to the server's own identity
+	-- whether appflow.secret must have a row: a store must not fall back to the
+	-- server's own identity
 	has_credentials boolean NOT NULL,
+	-- its end, for the view
+	access_key_id text,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	last_updated_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 
 COMMENT ON TABLE object_store IS 'object stores, see the view object_stores';
 
--- not dumped
-CREATE TABLE object_store_secret (
-	name text PRIMARY KEY REFERENCES object_store ON DELETE CASCADE,
-	access_key_id text NOT NULL,
-	secret_access_key text NOT NULL,
-	session_token text
-);
-
-COMMENT ON TABLE object_store_secret IS 'credentials of object stores';
-
-REVOKE ALL ON object_store, object_store_secret FROM PUBLIC;
+REVOKE ALL ON object_store FROM PUBLIC;
 
 SELECT pg_catalog.pg_extension_config_dump('object_store', '');
 
 CREATE VIEW object_stores AS
-	SELECT s.name, s.endpoint, s.buckets, s.region,
-		CASE WHEN pg_catalog.length(k.access_key_id) OPERATOR(pg_catalog.>) 8
-			THEN '****' OPERATOR(pg_catalog.||) pg_catalog."right"(k.access_key_id, 4)
-			WHEN k.access_key_id IS NOT NULL THEN '****'
-		END AS access_key_id,
-		s.has_credentials, s.path_style, s.created_at, s.last_updated_at
-	FROM object_store s LEFT JOIN object_store_secret k
-		ON k.name OPERATOR(pg_catalog.=) s.name;
+	SELECT name, endpoint, buckets, region, access_key_id, has_credentials, path_style,
+		created_at, last_updated_at
+	FROM object_store;
 
 COMMENT ON VIEW object_stores IS 'object stores and the buckets that each serves';
 

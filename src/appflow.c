@@ -17,6 +17,7 @@
 #include "net/net.h"
 #include "operations/operations.h"
 #include "utils/guc.h"
+#include "vault/vault.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -35,6 +36,7 @@ _PG_init(void)
 	text_format_double = format_double;
 	net_define_settings();
 	operations_define_settings();
+	vault_define_settings();
 	worker_define_settings();
 	MarkGUCPrefixReserved("appflow");
 }

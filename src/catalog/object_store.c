@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * object_store.c
- *	  The table of object stores, and the one place that touches their secrets.
+ *	  The table of object stores, and their credentials.
  *
  * IDENTIFICATION
  *	  src/catalog/object_store.c
@@ -10,95 +10,89 @@
  */
 #include "postgres.h"
 
+#include "catalog/access.h"
 #include "catalog/object_store.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
+#include "catalog/secret.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "record/errors.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
-/* ---------- access as the owner of the tables ---------- */
+/* ---------- credentials ---------- */
 
-typedef struct CatalogAccess
-{
-	MemoryContext caller;		/* what is to stay goes here */
-	Oid			user;
-	int			security;
-	int			settings;
-	bool		snapshot;
-} CatalogAccess;
+#define PURPOSE "object store"
 
 /*
- * Names and operators are written with their schemas, and the search path is
- * made safe all the same: for what the tables' constraints call.
+ * The three texts of the credentials as one secret: the lengths of the first two,
+ * then all of them.  "-" as the third's length says that there is none.
  */
 static void
-begin_access(CatalogAccess *access)
+put_credentials(const ObjectStoreConfig *config)
 {
-	access->caller = CurrentMemoryContext;
-	GetUserIdAndSecContext(&access->user, &access->security);
-	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
-						   access->security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
-	access->settings = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	access->snapshot = !ActiveSnapshotSet();
-	if (access->snapshot)
-		PushActiveSnapshot(GetTransactionSnapshot());
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	char	   *text;
+
+	if (config->access_key_id == NULL)
+	{
+		secret_delete(PURPOSE, config->name);
+		return;
+	}
+	text = psprintf("%zu %zu %s %s%s%s",
+					strlen(config->access_key_id), strlen(config->secret_access_key),
+					config->session_token != NULL ? "+" : "-",
+					config->access_key_id, config->secret_access_key,
+					config->session_token != NULL ? config->session_token : "");
+	secret_put(PURPOSE, config->name, text);
+	secret_wipe(text);
 }
 
 static void
-end_access(const CatalogAccess *access)
+get_credentials(ObjectStoreConfig *config)
 {
-	SPI_finish();
-	if (access->snapshot)
-		PopActiveSnapshot();
-	AtEOXact_GUC(true, access->settings);
-	SetUserIdAndSecContext(access->user, access->security);
+	char	   *text = secret_get(PURPOSE, config->name);
+	char	   *rest;
+	size_t		id_length;
+	size_t		key_length;
+
+	/* never use the server's own identity in their place */
+	if (text == NULL)
+		ereport(ERROR,
+				appflow_error(WF_AUTHENTICATION),
+				errmsg("credentials of object store \"%s\" are missing", config->name),
+				errhint("Drop the object store and create it anew."));
+	id_length = strtoul(text, &rest, 10);
+	key_length = strtoul(rest, &rest, 10);
+	if (strlen(rest) < 3 || strlen(rest + 3) < id_length || strlen(rest + 3 + id_length) < key_length)
+		elog(ERROR, "credentials of object store \"%s\" are not in their form", config->name);
+	config->access_key_id = pnstrdup(rest + 3, id_length);
+	config->secret_access_key = pnstrdup(rest + 3 + id_length, key_length);
+	if (rest[1] == '+')
+		config->session_token = pstrdup(rest + 3 + id_length + key_length);
+	secret_wipe(text);
 }
 
-static void
-run(const char *command, int nargs, Oid *types, Datum *values, const char *nulls, int expected)
+/* What the view shows of them. */
+static char *
+masked(const char *access_key_id)
 {
-	int			result = SPI_execute_with_args(command, nargs, types, values, nulls, false, 0);
+	size_t		length = access_key_id != NULL ? strlen(access_key_id) : 0;
 
-	if (result != expected)
-		elog(ERROR, "statement on the object stores failed: %s", SPI_result_code_string(result));
+	return access_key_id == NULL ? NULL
+		: psprintf("****%s", length > 8 ? access_key_id + length - 4 : "");
 }
 
 /* ---------- reading ---------- */
 
 #define ENTRY_COLUMNS \
-	"s.name, s.endpoint, s.buckets, s.region, s.path_style, s.has_credentials, " \
-	"k.access_key_id, k.secret_access_key, k.session_token"
-#define ENTRY_TABLES \
-	"appflow.object_store s LEFT JOIN appflow.object_store_secret k " \
-	"ON k.name OPERATOR(pg_catalog.=) s.name"
+	"name, endpoint, buckets, region, has_credentials, path_style IS NOT NULL, path_style"
 
-static char *
-text_of(uint64 row, int column)
-{
-	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
-}
-
-static Datum
-value_of(uint64 row, int column, bool *isnull)
-{
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
-}
-
+/* Of the column "buckets", in the current memory context. */
 static List *
-patterns_of(uint64 row, int column)
+patterns_of(uint64 row)
 {
 	bool		isnull;
-	Datum		array = value_of(row, column, &isnull);
+	Datum		array = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 3, &isnull);
 	Datum	   *elements;
 	int			n;
 	List	   *patterns = NIL;
@@ -110,32 +104,33 @@ patterns_of(uint64 row, int column)
 	return patterns;
 }
 
-/* The entry in a row of ENTRY_COLUMNS, in the current memory context. */
+/* The entry in a row of ENTRY_COLUMNS, in the caller's memory context. */
 static ObjectStoreEntry *
-read_entry(uint64 row)
+read_entry(const CatalogAccess *access, uint64 row)
 {
+	MemoryContext old = MemoryContextSwitchTo(access->caller);
 	ObjectStoreEntry *entry = palloc0(sizeof(ObjectStoreEntry));
-	bool		isnull;
-	Datum		value;
 
-	entry->config.name = text_of(row, 1);
-	entry->config.endpoint = text_of(row, 2);
-	entry->buckets = patterns_of(row, 3);
-	entry->config.region = text_of(row, 4);
-	value = value_of(row, 5, &isnull);
-	entry->path_style_set = !isnull;
-	entry->config.path_style = isnull ? entry->config.endpoint != NULL : DatumGetBool(value);
-	entry->config.access_key_id = text_of(row, 7);
-	entry->config.secret_access_key = text_of(row, 8);
-	entry->config.session_token = text_of(row, 9);
-
-	/* a restored dump: never use the server's own identity in their place */
-	if (DatumGetBool(value_of(row, 6, &isnull)) && entry->config.access_key_id == NULL)
-		ereport(ERROR,
-				appflow_error(WF_AUTHENTICATION),
-				errmsg("credentials of object store \"%s\" are missing", entry->config.name),
-				errhint("A dump does not hold them. Set them with appflow.alter_object_store()."));
+	entry->config.name = catalog_get_text(access, row, 1);
+	entry->config.endpoint = catalog_get_text(access, row, 2);
+	entry->buckets = patterns_of(row);
+	entry->config.region = catalog_get_text(access, row, 4);
+	entry->path_style_set = catalog_get_bool(row, 6);
+	entry->config.path_style = entry->path_style_set ? catalog_get_bool(row, 7)
+		: entry->config.endpoint != NULL;
+	if (catalog_get_bool(row, 5))
+		get_credentials(&entry->config);
+	MemoryContextSwitchTo(old);
 	return entry;
+}
+
+/* Wipe the credentials of an entry that read_entry() made. */
+static void
+wipe_credentials(ObjectStoreEntry *entry)
+{
+	secret_wipe(unconstify(char *, entry->config.access_key_id));
+	secret_wipe(unconstify(char *, entry->config.secret_access_key));
+	secret_wipe(unconstify(char *, entry->config.session_token));
 }
 
 /*
@@ -191,16 +186,18 @@ ObjectStore *
 object_store_for_bucket(const char *bucket)
 {
 	CatalogAccess access;
+	ObjectStoreEntry *entry;
 	ObjectStore *store;
+	uint64		nrows;
 	int64		best = -1;
 	int			best_rank = -1;
 
-	begin_access(&access);
-	run("SELECT " ENTRY_COLUMNS " FROM " ENTRY_TABLES
-		" ORDER BY s.name COLLATE pg_catalog.\"C\"", 0, NULL, NULL, NULL, SPI_OK_SELECT);
-	for (uint64 row = 0; row < SPI_processed; row++)
+	catalog_begin(&access);
+	nrows = catalog_execute("SELECT " ENTRY_COLUMNS " FROM appflow.object_store "
+							"ORDER BY name COLLATE pg_catalog.\"C\"", 0, NULL);
+	for (uint64 row = 0; row < nrows; row++)
 	{
-		List	   *patterns = patterns_of(row, 3);
+		List	   *patterns = patterns_of(row);
 		ListCell   *cell;
 
 		CHECK_FOR_INTERRUPTS();
@@ -220,15 +217,10 @@ object_store_for_bucket(const char *bucket)
 				appflow_error(WF_NOT_FOUND),
 				errmsg("no object store serves bucket \"%s\"", bucket),
 				errhint("An administrator registers object stores with appflow.create_object_store()."));
-	else
-	{
-		ObjectStoreEntry *entry = read_entry(best);
-		MemoryContext old = MemoryContextSwitchTo(access.caller);
-
-		store = store_open(&entry->config);
-		MemoryContextSwitchTo(old);
-	}
-	end_access(&access);
+	entry = read_entry(&access, best);
+	catalog_end(&access);
+	store = store_open(&entry->config);
+	wipe_credentials(entry);
 	return store;
 }
 
@@ -236,85 +228,46 @@ ObjectStoreEntry *
 object_store_get(const char *name, bool for_update)
 {
 	CatalogAccess access;
+	CatalogValue values[1];
 	ObjectStoreEntry *entry = NULL;
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
 
-	begin_access(&access);
-	run(for_update
-		? "SELECT " ENTRY_COLUMNS " FROM " ENTRY_TABLES
-		" WHERE s.name OPERATOR(pg_catalog.=) $1 FOR UPDATE OF s"
-		: "SELECT " ENTRY_COLUMNS " FROM " ENTRY_TABLES
-		" WHERE s.name OPERATOR(pg_catalog.=) $1", 1, types, values, NULL, SPI_OK_SELECT);
-	if (SPI_processed > 0)
-	{
-		MemoryContext old = MemoryContextSwitchTo(access.caller);
-
-		entry = read_entry(0);
-		MemoryContextSwitchTo(old);
-	}
-	end_access(&access);
+	catalog_begin(&access);
+	values[0] = catalog_text(name);
+	if (catalog_execute(for_update
+						? "SELECT " ENTRY_COLUMNS " FROM appflow.object_store "
+						"WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE"
+						: "SELECT " ENTRY_COLUMNS " FROM appflow.object_store "
+						"WHERE name OPERATOR(pg_catalog.=) $1", 1, values) > 0)
+		entry = read_entry(&access, 0);
+	catalog_end(&access);
 	return entry;
 }
 
 /* ---------- writing ---------- */
 
-static Datum
-text_datum(const char *text, char *null)
-{
-	*null = text == NULL ? 'n' : ' ';
-	return text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
-}
-
-/* The table's columns as arguments $1 to $6. */
-static void
-run_with_entry(const char *command, const ObjectStoreEntry *entry, int expected)
+/* The table's columns as arguments $1 to $7. */
+static uint64
+execute_with_entry(const char *statement, const ObjectStoreEntry *entry)
 {
 	const ObjectStoreConfig *config = &entry->config;
 	int			nbuckets = list_length(entry->buckets);
 	Datum	   *buckets = palloc(sizeof(Datum) * Max(nbuckets, 1));
-	Oid			types[6] = {TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, BOOLOID, BOOLOID};
-	Datum		values[6];
-	char		nulls[6];
+	CatalogValue values[7];
 
 	for (int i = 0; i < nbuckets; i++)
 		buckets[i] = CStringGetTextDatum(list_nth(entry->buckets, i));
 
-	memset(nulls, ' ', sizeof(nulls));
-	values[0] = text_datum(config->name, &nulls[0]);
-	values[1] = text_datum(config->endpoint, &nulls[1]);
-	values[2] = PointerGetDatum(construct_array(buckets, nbuckets, TEXTOID, -1, false, TYPALIGN_INT));
-	values[3] = text_datum(config->region, &nulls[3]);
-	values[4] = BoolGetDatum(config->path_style);
-	if (!entry->path_style_set)
-		nulls[4] = 'n';
-	values[5] = BoolGetDatum(config->access_key_id != NULL);
-	run(command, 6, types, values, nulls, expected);
-}
-
-/* Set or remove the credentials of an entry that is in the table. */
-static void
-put_secret(const ObjectStoreConfig *config)
-{
-	Oid			types[4] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		values[4];
-	char		nulls[4];
-
-	values[0] = text_datum(config->name, &nulls[0]);
-	if (config->access_key_id == NULL)
-	{
-		run("DELETE FROM appflow.object_store_secret WHERE name OPERATOR(pg_catalog.=) $1",
-			1, types, values, nulls, SPI_OK_DELETE);
-		return;
-	}
-	values[1] = text_datum(config->access_key_id, &nulls[1]);
-	values[2] = text_datum(config->secret_access_key, &nulls[2]);
-	values[3] = text_datum(config->session_token, &nulls[3]);
-	run("INSERT INTO appflow.object_store_secret (name, access_key_id, secret_access_key, session_token) "
-		"VALUES ($1, $2, $3, $4) "
-		"ON CONFLICT (name) DO UPDATE SET access_key_id = excluded.access_key_id, "
-		"secret_access_key = excluded.secret_access_key, session_token = excluded.session_token",
-		4, types, values, nulls, SPI_OK_INSERT);
+	values[0] = catalog_text(config->name);
+	values[1] = catalog_text(config->endpoint);
+	values[2].type = TEXTARRAYOID;
+	values[2].value = PointerGetDatum(construct_array(buckets, nbuckets, TEXTOID, -1, false, TYPALIGN_INT));
+	values[2].isnull = false;
+	values[3] = catalog_text(config->region);
+	values[4] = catalog_bool(config->path_style);
+	values[4].isnull = !entry->path_style_set;
+	values[5] = catalog_bool(config->access_key_id != NULL);
+	values[6] = catalog_text(masked(config->access_key_id));
+	return catalog_execute(statement, 7, values);
 }
 
 bool
@@ -323,15 +276,13 @@ object_store_insert(const ObjectStoreEntry *entry)
 	CatalogAccess access;
 	bool		inserted;
 
-	begin_access(&access);
-	run_with_entry("INSERT INTO appflow.object_store "
-				   "(name, endpoint, buckets, region, path_style, has_credentials) "
-				   "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING",
-				   entry, SPI_OK_INSERT);
-	inserted = SPI_processed > 0;
+	catalog_begin(&access);
+	inserted = execute_with_entry("INSERT INTO appflow.object_store "
+								  "(name, endpoint, buckets, region, path_style, has_credentials, access_key_id) "
+								  "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name) DO NOTHING", entry) > 0;
+	catalog_end(&access);
 	if (inserted)
-		put_secret(&entry->config);
-	end_access(&access);
+		put_credentials(&entry->config);
 	return inserted;
 }
 
@@ -340,27 +291,28 @@ object_store_update(const ObjectStoreEntry *entry)
 {
 	CatalogAccess access;
 
-	begin_access(&access);
-	run_with_entry("UPDATE appflow.object_store SET endpoint = $2, buckets = $3, region = $4, "
-				   "path_style = $5, has_credentials = $6, "
-				   "last_updated_at = pg_catalog.clock_timestamp() "
-				   "WHERE name OPERATOR(pg_catalog.=) $1", entry, SPI_OK_UPDATE);
-	put_secret(&entry->config);
-	end_access(&access);
+	catalog_begin(&access);
+	execute_with_entry("UPDATE appflow.object_store SET endpoint = $2, buckets = $3, region = $4, "
+					   "path_style = $5, has_credentials = $6, access_key_id = $7, "
+					   "last_updated_at = pg_catalog.clock_timestamp() "
+					   "WHERE name OPERATOR(pg_catalog.=) $1", entry);
+	catalog_end(&access);
+	put_credentials(&entry->config);
 }
 
 bool
 object_store_delete(const char *name)
 {
 	CatalogAccess access;
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum(name)};
+	CatalogValue values[1];
 	bool		deleted;
 
-	begin_access(&access);
-	run("DELETE FROM appflow.object_store WHERE name OPERATOR(pg_catalog.=) $1",
-		1, types, values, NULL, SPI_OK_DELETE);
-	deleted = SPI_processed > 0;
-	end_access(&access);
+	catalog_begin(&access);
+	values[0] = catalog_text(name);
+	deleted = catalog_execute("DELETE FROM appflow.object_store WHERE name OPERATOR(pg_catalog.=) $1",
+							  1, values) > 0;
+	catalog_end(&access);
+	if (deleted)
+		secret_delete(PURPOSE, name);
 	return deleted;
 }

@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ *
+ * vault.c
+ *	  Keys of the vault, and files that hold secrets, in SQL.
+ *
+ * For superusers: these functions touch files of the server.
+ *
+ * IDENTIFICATION
+ *	  src/operations/vault.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <openssl/crypto.h>
+
+#include "catalog/secret.h"
+#include "compat.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "record/errors.h"
+#include "utils/builtins.h"
+#include "vault/vault.h"
+
+#define MAX_SECRET_FILE (64 * 1024)
+
+PG_FUNCTION_INFO_V1(appflow_create_master_key_file);
+PG_FUNCTION_INFO_V1(appflow_rotate_master_key);
+PG_FUNCTION_INFO_V1(appflow_rewrap_secrets);
+PG_FUNCTION_INFO_V1(appflow_read_secret_file);
+
+/* whoever was granted EXECUTE: it is the superuser's own part */
+static void
+require_superuser(const char *action)
+{
+	if (!superuser())
+		ereport(ERROR,
+				appflow_error(WF_ACCESS_DENIED),
+				errmsg("must be superuser to %s", action));
+}
+
+Datum
+appflow_create_master_key_file(PG_FUNCTION_ARGS)
+{
+	require_superuser("create a master key");
+	PG_RETURN_TEXT_P(cstring_to_text(vault_create_key_file(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
+}
+
+Datum
+appflow_rotate_master_key(PG_FUNCTION_ARGS)
+{
+	require_superuser("rotate the master key");
+	PreventCommandIfReadOnly("appflow.rotate_master_key()");
+	PG_RETURN_INT64(secret_rewrap_all(true));
+}
+
+Datum
+appflow_rewrap_secrets(PG_FUNCTION_ARGS)
+{
+	PreventCommandIfReadOnly("appflow.rewrap_secrets()");
+	PG_RETURN_INT64(secret_rewrap_all(false));
+}
+
+Datum
+appflow_read_secret_file(PG_FUNCTION_ARGS)
+{
+	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	text	   *contents;
+	char	   *buffer;
+	size_t		length;
+
+	require_superuser("read a file of the server");
+	if (!is_absolute_path(path))
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("the path of a secret file must be absolute"));
+	contents = palloc(VARHDRSZ + MAX_SECRET_FILE + 1);
+	buffer = VARDATA(contents);
+	length = secret_file_read(path, "secret file", buffer, MAX_SECRET_FILE + 1);
+
+	/* editors end the last line */
+	if (length > 0 && buffer[length - 1] == '\n')
+		length--;
+	if (length > 0 && buffer[length - 1] == '\r')
+		length--;
+	if (!pg_verify_mbstr(GetDatabaseEncoding(), buffer, length, true))
+	{
+		/* not said by the server, which would show the bytes */
+		OPENSSL_cleanse(buffer, length);
+		ereport(ERROR,
+				errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+				errmsg("secret file \"%s\" is not text in the database's encoding", path));
+	}
+	SET_VARSIZE(contents, VARHDRSZ + length);
+	PG_RETURN_TEXT_P(contents);
+}
