@@ -44,6 +44,10 @@ sub client
 my $node = PostgreSQL::Test::Cluster->new('s3');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', "appflow.allow_local_endpoints = on\nlog_min_messages = debug1\n");
+my $master_key = PostgreSQL::Test::Utils::tempdir . '/master.key';
+append_to_file($master_key, "test:" . '0123456789abcdef' x 4 . "\n");
+chmod 0600, $master_key;
+$node->append_conf('postgresql.conf', "appflow.master_key = 'file:$master_key'\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION appflow');
 
@@ -71,7 +75,7 @@ is(value("SELECT access_key_id FROM appflow.object_stores WHERE name = 'aws'"), 
 unlike(value("SELECT s::text FROM appflow.object_stores s"), qr/planted/, 'secrets are in no view');
 my ($dump) = run_command([ 'pg_dump', '-d', $node->connstr('postgres') ]);
 unlike($dump, qr/planted|AKIDTEST/, 'nor in a dump');
-value("DELETE FROM appflow.object_store_secret WHERE name = 'aws'");
+value("DELETE FROM appflow.secret WHERE name = 'aws'");
 like(error_of("SELECT * FROM appflow.list_objects('nobody-has-this')"), qr/^WF401: credentials of object store "aws" are missing/, 'a restored store does not use the credentials of the server');
 
 # ---------- small objects, keys of all kinds ----------

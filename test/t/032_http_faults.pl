@@ -28,6 +28,10 @@ END { kill 'KILL', $server if $server; }
 my $node = PostgreSQL::Test::Cluster->new('http_faults');
 $node->init;
 $node->append_conf('postgresql.conf', "appflow.allow_local_endpoints = on\nappflow.max_retries = 0\n");
+my $master_key = PostgreSQL::Test::Utils::tempdir . '/master.key';
+append_to_file($master_key, "test:" . '0123456789abcdef' x 4 . "\n");
+chmod 0600, $master_key;
+$node->append_conf('postgresql.conf', "appflow.master_key = 'file:$master_key'\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION appflow');
 

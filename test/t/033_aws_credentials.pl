@@ -36,6 +36,10 @@ sub write_file
 my $node = PostgreSQL::Test::Cluster->new('aws');
 $node->init;
 $node->append_conf('postgresql.conf', "appflow.allow_local_endpoints = on\nlog_min_messages = debug1\n");
+my $master_key = PostgreSQL::Test::Utils::tempdir . '/master.key';
+append_to_file($master_key, "test:" . '0123456789abcdef' x 4 . "\n");
+chmod 0600, $master_key;
+$node->append_conf('postgresql.conf', "appflow.master_key = 'file:$master_key'\n");
 
 my %started;
 # the server anew, with an environment of these variables
