@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "record/datum.h"
+#include "record/numeric_text.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -167,6 +168,10 @@ write_numeric(DatumMaker *maker, const Cell *cell)
 {
 	char		small[64];
 	char	   *text = small;
+	Datum		value;
+
+	if (numeric_from_text(cell->data, cell->length, maker->typmod, &value))
+		return value;
 
 	/* numbers are ASCII, and nearly always short */
 	if (cell->length < sizeof(small))
@@ -647,9 +652,16 @@ read_float8(DatumReader *reader, Batch *batch, Datum value)
 static Cell
 read_numeric(DatumReader *reader, Batch *batch, Datum value)
 {
-	char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, value));
-	size_t		length = strlen(text);
-	char		last = text[length - 1];
+	char		digits[NUMERIC_TEXT_MAX];
+	size_t		length = numeric_to_text(value, digits);
+	char	   *text;
+	char		last;
+
+	if (length > 0)
+		return cell_text(CELL_NUMBER, batch_copy(batch, digits, length), length);
+	text = DatumGetCString(DirectFunctionCall1(numeric_out, value));
+	length = strlen(text);
+	last = text[length - 1];
 
 	/* NaN and infinities are no numbers in JSON's sense */
 	return cell_text(last >= '0' && last <= '9' ? CELL_NUMBER : CELL_STRING,
