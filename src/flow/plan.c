@@ -237,6 +237,7 @@ flow_compile(Jsonb *definition)
 		check_pair(plan, definition, &problems);
 	if (plan->source.traits != NULL)
 		compile_tasks(plan, definition, &problems);
+	trigger_compile(&plan->trigger, definition, plan->source.traits, &problems);
 
 	if (problems != NIL)
 	{

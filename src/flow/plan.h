@@ -18,6 +18,7 @@
 
 #include "connector/connector.h"
 #include "connector/traits.h"
+#include "flow/trigger.h"
 
 /* One end of a flow: sourceFlowConfig or a destinationFlowConfig. */
 typedef struct FlowEnd
@@ -114,6 +115,7 @@ typedef struct FlowPlan
 {
 	FlowEnd		source;
 	FlowEnd		destination;
+	FlowTrigger trigger;
 
 	int			nslots;
 	Slot	   *slots;

@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * trigger.h
+ *	  What makes a flow run: triggerConfig of its definition.
+ *
+ * IDENTIFICATION
+ *	  src/flow/trigger.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef APPFLOW_FLOW_TRIGGER_H
+#define APPFLOW_FLOW_TRIGGER_H
+
+#include "postgres.h"
+
+#include "connector/traits.h"
+#include "datatype/timestamp.h"
+#include "flow/schedule.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+typedef struct FlowTrigger
+{
+	bool		scheduled;		/* the rest counts only then */
+	Schedule	schedule;
+	TimestampTz start;			/* DT_NOBEGIN: none given */
+	TimestampTz end;			/* DT_NOEND: none given */
+	int64		offset;			/* of the pull window's end, in microseconds */
+	TimestampTz first_from;		/* DT_NOBEGIN: none given */
+	int			threshold;		/* flowErrorDeactivationThreshold; 0: none */
+	bool		incremental;	/* dataPullMode */
+} FlowTrigger;
+
+/*
+ * Compile triggerConfig for records of that source (NULL: not known).  What is
+ * wrong is appended to problems (of char *).
+ */
+extern void trigger_compile(FlowTrigger *trigger, Jsonb *definition, const ConnectorTraits *source,
+							List **problems);
+
+/* The same for a definition that has been accepted before: NULL, or what is wrong with it now. */
+extern char *trigger_load(FlowTrigger *trigger, Jsonb *definition);
+
+/*
+ * The first due time behind "after" of a flow activated at that time, which
+ * takes the place of a start that is not given; DT_NOEND: never.
+ */
+extern TimestampTz trigger_next(const FlowTrigger *trigger, TimestampTz activated_at, TimestampTz after);
+
+/* the last due time from "from" (which is one) up to now */
+extern TimestampTz trigger_latest(const FlowTrigger *trigger, TimestampTz activated_at,
+								  TimestampTz from, TimestampTz now);
+
+/* between the server's times and those of schedule.h */
+extern int64 trigger_unix_time(TimestampTz time);
+extern TimestampTz trigger_server_time(int64 time);
+
+#endif							/* APPFLOW_FLOW_TRIGGER_H */
