@@ -16,6 +16,14 @@
 #include "record/jsonb_access.h"
 #include "utils/timestamp.h"
 
+bool
+s3_input_is_csv(Jsonb *properties)
+{
+	char	   *type = jsonb_get_text(jsonb_get_container(properties, "s3InputFormatConfig"), "s3InputFileType");
+
+	return type == NULL || pg_strcasecmp(type, "JSON") != 0;
+}
+
 S3OutputFormat
 s3_output_format(Jsonb *properties)
 {

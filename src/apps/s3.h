@@ -23,6 +23,9 @@ typedef enum S3FileType
 
 /* ---------- s3.c ---------- */
 
+/* does a source with these properties have CSV files (the default), not JSON? */
+extern bool s3_input_is_csv(Jsonb *properties);
+
 /* how a destination writes, out of its properties and s3OutputFormatConfig */
 typedef struct S3OutputFormat
 {

@@ -363,8 +363,6 @@ create_reader(ConnectorSession *session, const ReadRequest *request, Schema *sch
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	S3Reader   *reader = palloc0(sizeof(S3Reader));
-	char	   *type = jsonb_get_text(jsonb_get_container(request->properties, "s3InputFormatConfig"),
-									  "s3InputFileType");
 	char	   *prefix = jsonb_get_text(request->properties, "bucketPrefix");
 
 	reader->base.schema = schema;
@@ -373,7 +371,7 @@ create_reader(ConnectorSession *session, const ReadRequest *request, Schema *sch
 	reader->context = context;
 	reader->store = session->store;
 	reader->bucket = jsonb_get_text(request->properties, "bucketName");
-	reader->file_type = type != NULL && pg_strcasecmp(type, "JSON") == 0 ? S3_JSON : S3_CSV;
+	reader->file_type = s3_input_is_csv(request->properties) ? S3_CSV : S3_JSON;
 	reader->all_fields = request->all_fields;
 	reader->asked = list_length(request->fields);
 
@@ -452,7 +450,8 @@ s3_open_reader(ConnectorSession *session, ReadRequest *request)
 		Field	   *field = schema_add(schema, lfirst(lc), FIELD_STRING);
 
 		/* a path into nested objects is not one of the record's own fields */
-		field->hidden = request->all_fields && strchr(field->name, '.') != NULL;
+		field->hidden = request->all_fields && !s3_input_is_csv(request->properties) &&
+			strchr(field->name, '.') != NULL;
 	}
 	if (request->need_types)
 		sample(session, request, schema);

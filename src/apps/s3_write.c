@@ -40,7 +40,7 @@ typedef struct S3File
 	char	   *partition;		/* hash key: "Industry=Apparel/" or "" */
 	uint32		hash;
 	char		status;
-	const char *source;			/* object that the records come from */
+	uint64		source;			/* number of the object that the records come from */
 	ObjectWriter *object;		/* NULL: nothing written since the last seal */
 	Owned	   *buffer;			/* CSV, JSON: a Buffer */
 	Owned	   *parquet;		/* PARQUET: a ParquetWriter */
@@ -75,6 +75,9 @@ typedef struct S3Writer
 	S3OutputFormat format;
 	List	   *partition_keys; /* of char * */
 	int		   *partition_columns;
+
+	char	   *source_name;	/* object that the current batch comes from */
+	uint64		source;			/* its number */
 
 	s3files_hash *files;
 	S3File	   *only;			/* without partitions: the one file */
@@ -257,12 +260,12 @@ write_rows(S3Writer *writer, S3File *file, const RecordSet *set, const uint32 *r
 {
 	const Schema *schema = writer->base.schema;
 
-	if (file->object != NULL && file->source != set->batch->object &&
+	if (file->object != NULL && file->source != writer->source &&
 		!writer->format.single_file && writer->format.target_size == 0)
 		seal_file(writer, file);
 	if (file->object == NULL)
 		begin_file(writer, file);
-	file->source = set->batch->object;
+	file->source = writer->source;
 
 	if (file->parquet != NULL)
 	{
@@ -420,11 +423,24 @@ put_partitioned(S3Writer *writer, const RecordSet *set)
 
 /* ---------- the writer ---------- */
 
+/* by name: the reader may have the names of several objects at the same address */
+static void
+note_source(S3Writer *writer, const char *object)
+{
+	if (object == NULL || (writer->source_name != NULL && strcmp(writer->source_name, object) == 0))
+		return;
+	if (writer->source_name != NULL)
+		pfree(writer->source_name);
+	writer->source_name = MemoryContextStrdup(writer->context, object);
+	writer->source++;
+}
+
 static void
 s3_put(RecordWriter *base, const RecordSet *set, const Rejections *rejections)
 {
 	S3Writer   *writer = (S3Writer *) base;
 
+	note_source(writer, set->batch->object);
 	if (writer->files != NULL)
 		put_partitioned(writer, set);
 	else

@@ -13,15 +13,17 @@
 #include "codec/text.h"
 #include "connector/connector.h"
 #include "fmgr.h"
+#include "record/number.h"
 #include "utils/builtins.h"
-#include "utils/numeric.h"
 
 /* how values of a filter are compared */
 typedef enum Comparison
 {
 	COMPARE_TEXT,
 	COMPARE_NUMBER,
-	COMPARE_INTEGER				/* booleans, dates, instants: as int64 */
+	COMPARE_INTEGER,			/* booleans, dates, instants: as int64 */
+	COMPARE_DATE,				/* the same against operands of no type */
+	COMPARE_TIME
 } Comparison;
 
 typedef struct FilterOperand
@@ -32,10 +34,11 @@ typedef struct FilterOperand
 	bool		integral;		/* COMPARE_NUMBER: value is exact */
 	int64		value;
 	Numeric		numeric;		/* COMPARE_NUMBER */
+	bool		is_date;		/* of a filter without a type: what it may be */
+	bool		is_time;
+	int64		date;
+	int64		time;
 } FilterOperand;
-
-/* exponents beyond this are not worth the digits they would take */
-#define MAX_EXPONENT 1000
 
 static const struct
 {
@@ -64,30 +67,6 @@ filter_operator_from_name(const char *name, FilterOperator *operator)
 		}
 	}
 	return false;
-}
-
-/* the value of a number's text, or NULL if it is none that can be computed with */
-static Numeric
-parse_numeric(const char *text, size_t length)
-{
-	const char *e;
-
-	if (!text_is_number(text, length))
-		return NULL;
-	e = memchr(text, 'e', length);
-	if (e == NULL)
-		e = memchr(text, 'E', length);
-	if (e != NULL)
-	{
-		char	   *digits = pnstrdup(e + 1, text + length - e - 1);
-
-		if (strlen(digits) > 6 || abs(atoi(digits)) > MAX_EXPONENT)
-			return NULL;
-	}
-	return DatumGetNumeric(DirectFunctionCall3(numeric_in,
-											   CStringGetDatum(pnstrdup(text, length)),
-											   ObjectIdGetDatum(InvalidOid),
-											   Int32GetDatum(-1)));
 }
 
 static int
@@ -166,7 +145,9 @@ prepare_operand(const Filter *filter, const char *text, FilterOperand *operand)
 	if (!filter->typed)
 	{
 		operand->comparison = COMPARE_TEXT;
-		operand->numeric = parse_numeric(text, operand->length);
+		operand->numeric = number_parse(text, operand->length);
+		operand->is_date = parse_time_operand(text, FIELD_DATE, &operand->date);
+		operand->is_time = parse_time_operand(text, FIELD_DATETIME, &operand->time);
 		return NULL;
 	}
 	operand->comparison = filter->operator == FILTER_CONTAINS ? COMPARE_TEXT : comparison_of(filter->type);
@@ -175,7 +156,7 @@ prepare_operand(const Filter *filter, const char *text, FilterOperand *operand)
 		case COMPARE_TEXT:
 			return NULL;
 		case COMPARE_NUMBER:
-			operand->numeric = parse_numeric(text, operand->length);
+			operand->numeric = number_parse(text, operand->length);
 			if (operand->numeric == NULL)
 				return psprintf("\"%s\" is not a number", text);
 			return NULL;
@@ -191,6 +172,9 @@ prepare_operand(const Filter *filter, const char *text, FilterOperand *operand)
 				return psprintf("\"%s\" is neither an ISO 8601 %s nor epoch milliseconds", text,
 								filter->type == FIELD_DATE ? "date" : "date and time");
 			return NULL;
+		case COMPARE_DATE:
+		case COMPARE_TIME:
+			break;
 	}
 	return NULL;
 }
@@ -234,6 +218,12 @@ compare(FilterValue *value, const FilterOperand *operand, int *result)
 		case COMPARE_INTEGER:
 			*result = compare_int64(value->value, operand->value);
 			return true;
+		case COMPARE_DATE:
+			*result = compare_int64(value->value, operand->date);
+			return true;
+		case COMPARE_TIME:
+			*result = compare_int64(value->value, operand->time);
+			return true;
 		case COMPARE_NUMBER:
 			if (value->integral && operand->integral)
 			{
@@ -241,7 +231,7 @@ compare(FilterValue *value, const FilterOperand *operand, int *result)
 				return true;
 			}
 			if (value->numeric == NULL)
-				value->numeric = parse_numeric(value->text, value->length);
+				value->numeric = number_parse(value->text, value->length);
 			if (value->numeric == NULL)
 				return false;
 			*result = compare_numeric(value->numeric, operand->numeric);
@@ -276,6 +266,23 @@ value_text(FilterValue *value, const Cell *cell, FieldType type, char scratch[CE
 		value->text = scratch;
 		value->length = text_format_cell(cell, type, scratch);
 	}
+}
+
+/* a date or time, of a source that has such, against operands of no type */
+static char *
+date_or_time(const Filter *filter, const Cell *cell, FilterValue *value)
+{
+	for (int i = 0; i < filter->noperands; i++)
+	{
+		const FilterOperand *operand = &filter->prepared[i];
+
+		if (cell->kind == CELL_DATE ? !operand->is_date : !operand->is_time)
+			return psprintf("\"%s\" is neither an ISO 8601 %s nor epoch milliseconds", operand->text,
+							cell->kind == CELL_DATE ? "date" : "date and time");
+	}
+	value->comparison = cell->kind == CELL_DATE ? COMPARE_DATE : COMPARE_TIME;
+	value->value = cell->integer;
+	return NULL;
 }
 
 static bool
@@ -357,8 +364,19 @@ filter_matches(const Filter *filter, Batch *batch, const Cell *cell, char **prob
 		}
 	}
 
+	if (!filter->typed && filter->operator != FILTER_CONTAINS &&
+		(cell->kind == CELL_DATE || cell->kind == CELL_TIMESTAMP))
+	{
+		*problem = date_or_time(filter, cell, &value);
+		if (*problem != NULL)
+			return false;
+	}
+
 	switch (value.comparison)
 	{
+		case COMPARE_DATE:
+		case COMPARE_TIME:
+			break;
 		case COMPARE_TEXT:
 			value_text(&value, cell, filter->type, scratch);
 			break;

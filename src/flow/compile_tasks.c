@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "apps/s3.h"
 #include "codec/text.h"
 #include "flow/plan.h"
 #include "mb/pg_wchar.h"
@@ -47,6 +48,9 @@ typedef struct TaskRule
 } TaskRule;
 
 #define ANY_NUMBER 1000
+
+/* what MASK_ALL puts in the place of any value, in characters */
+#define MASK_ALL_MAX 1000
 
 static const TaskRule rules[] = {
 	[TASK_ARITHMETIC] = {"Arithmetic", 2, ANY_NUMBER, true,
@@ -468,7 +472,15 @@ compile_mask(Compiler *compiler, const Task *task)
 		if (strcmp(task->operator, task->rule->operators[i]) == 0)
 			step->mask = (MaskOperator) i;
 	}
+	for (int i = 0; i < step->nslots; i++)
+	{
+		compiler->plan->slots[step->slots[i]].text = true;
+		compiler->plan->slots[step->slots[i]].masked = task->number;
+	}
 	step->length = positive_property(compiler, task, "MASK_LENGTH", step->mask == MASK_ALL ? 5 : 0);
+	if (step->mask == MASK_ALL && step->length > MASK_ALL_MAX)
+		task_problem(compiler, task, "taskProperties.MASK_LENGTH \"%d\" is more than MASK_ALL can put out: at most %d",
+					 step->length, MASK_ALL_MAX);
 	step->mask_value = property(task, "MASK_VALUE");
 	if (step->mask_value == NULL)
 		step->mask_value = "*";
@@ -483,6 +495,8 @@ compile_truncate(Compiler *compiler, const Task *task)
 {
 	Step	   *step = new_step(compiler, task, STEP_TRUNCATE);
 
+	for (int i = 0; i < step->nslots; i++)
+		compiler->plan->slots[step->slots[i]].text = true;
 	step->length = positive_property(compiler, task, "TRUNCATE_LENGTH", 0);
 	return step;
 }
@@ -753,6 +767,99 @@ compile_partition(Compiler *compiler, const Task *task)
 	}
 }
 
+/*
+ * Is path a dotted path into the object at name?
+ */
+static bool
+is_path_into(const char *path, const char *name)
+{
+	size_t		length = strlen(name);
+
+	return strncmp(path, name, length) == 0 && path[length] == '.';
+}
+
+/* does a name with dots reach into objects?  Tables and CSV files have only columns. */
+static bool
+source_has_paths(const FlowPlan *plan)
+{
+	if (plan->source.bucket != NULL)
+		return !s3_input_is_csv(plan->source.properties);
+	return plan->source.connector_label == NULL;
+}
+
+/* do records have the field's value in any way that the destination or another task sees? */
+static bool
+is_used(const FlowPlan *plan, int slot)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->outputs)
+	{
+		if (((Output *) lfirst(lc))->slot == slot)
+			return true;
+	}
+	foreach(lc, plan->steps)
+	{
+		const Step *step = lfirst(lc);
+
+		for (int i = 0; i < step->nslots && (step->kind == STEP_MERGE || step->kind == STEP_ARITHMETIC); i++)
+		{
+			if (step->slots[i] == slot)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * What a task masks must not leave by another way: as part of the object
+ * around it, or piece by piece.
+ */
+static void
+check_masked_paths(Compiler *compiler)
+{
+	FlowPlan   *plan = compiler->plan;
+
+	if (!source_has_paths(plan))
+		return;
+	for (int i = 0; i < plan->nslots; i++)
+	{
+		const Slot *masked = &plan->slots[i];
+		const char *dot = strchr(masked->name, '.');
+
+		if (masked->masked == 0 || masked->derived)
+			continue;
+		for (int j = 0; j < plan->nslots; j++)
+		{
+			const Slot *other = &plan->slots[j];
+
+			if (other->masked != 0 || other->derived || !is_used(plan, j))
+				continue;
+			if (is_path_into(masked->name, other->name))
+				task_problem(compiler, NULL, "field \"%s\" contains \"%s\", which task %d masks: mask \"%s\" as well, or do not use it",
+							 other->name, masked->name, masked->masked, other->name);
+			else if (is_path_into(other->name, masked->name))
+				task_problem(compiler, NULL, "field \"%s\" is part of \"%s\", which task %d masks: mask \"%s\" as well, or do not use it",
+							 other->name, masked->name, masked->masked, other->name);
+		}
+		if (plan->map_all && dot != NULL)
+		{
+			char	   *root = pnstrdup(masked->name, dot - masked->name);
+			int			slot = find_slot(plan, root);
+			bool		left_out = slot >= 0 && plan->slots[slot].masked != 0;
+			ListCell   *lc;
+
+			foreach(lc, plan->exclude)
+				left_out |= strcmp(lfirst(lc), root) == 0;
+			foreach(lc, plan->outputs)
+				left_out |= strcmp(((Output *) lfirst(lc))->name, root) == 0;
+			if (!left_out)
+				task_problem(compiler, NULL, "all fields are mapped, so \"%s\" too with \"%s\", which task %d masks, in it: name \"%s\" in EXCLUDE_SOURCE_FIELDS_LIST",
+							 root, masked->name, masked->masked, root);
+		}
+	}
+}
+
 /* names that must be among the destination's fields, which are known unless all are mapped */
 static void
 check_destination_fields(Compiler *compiler, List *names, const char *what)
@@ -845,4 +952,5 @@ compile_tasks(FlowPlan *plan, Jsonb *definition, List **problems)
 	check_destination_fields(&compiler, plan->partition_keys, "partition key");
 	check_destination_fields(&compiler, plan->id_fields, "id field");
 	order_steps(&compiler, steps);
+	check_masked_paths(&compiler);
 }

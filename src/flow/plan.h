@@ -98,6 +98,8 @@ typedef struct Slot
 {
 	char	   *name;
 	bool		derived;
+	bool		text;			/* a Mask or Truncate task makes text of it */
+	int			masked;			/* number of the task that masks it; 0: none */
 } Slot;
 
 /* a field of the destination */

@@ -17,11 +17,11 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "record/errors.h"
+#include "record/number.h"
 #include "utils/fmgrprotos.h"
-#include "utils/numeric.h"
 
-/* numbers with larger exponents are not computed with */
-#define MAX_EXPONENT 1000
+/* digits behind the point that a quotient has at least, if it needs them */
+#define DIVISION_SCALE 16
 
 /* the text of a cell; scratch serves kinds that are not text */
 static const char *
@@ -55,39 +55,23 @@ prefix_bytes(const char *text, uint32 length, int n, int *chars)
 
 /* ---------- numbers ---------- */
 
-typedef enum Sign
-{
-	SIGN_NEGATIVE = -1,
-	SIGN_ZERO = 0,
-	SIGN_POSITIVE = 1,
-	SIGN_NAN
-} Sign;
-
-/* the sign of a value, told from its text, so of any size */
-static Sign
-cell_sign(const Cell *cell, FieldType type)
+/* the sign of a value, which may be of any size; false if it is not a number */
+static bool
+cell_sign(const Cell *cell, FieldType type, int *sign)
 {
 	char		scratch[CELL_TEXT_MAX];
 	uint32		length;
 	const char *text;
 
 	if (cell->kind == CELL_INTEGER)
-		return cell->integer < 0 ? SIGN_NEGATIVE : cell->integer > 0 ? SIGN_POSITIVE : SIGN_ZERO;
-	if (cell->kind == CELL_DOUBLE)
-		return cell->real < 0 ? SIGN_NEGATIVE : cell->real > 0 ? SIGN_POSITIVE :
-			cell->real == 0 ? SIGN_ZERO : SIGN_NAN;
-	if (cell->kind == CELL_DATE || cell->kind == CELL_TIMESTAMP || cell->kind == CELL_BOOLEAN ||
-		cell->kind == CELL_JSON)
-		return SIGN_NAN;
-	text = cell_as_text(cell, type, scratch, &length);
-	if (!text_is_number(text, length))
-		return SIGN_NAN;
-	for (uint32 i = 0; i < length && text[i] != 'e' && text[i] != 'E'; i++)
 	{
-		if (text[i] >= '1' && text[i] <= '9')
-			return text[0] == '-' ? SIGN_NEGATIVE : SIGN_POSITIVE;
+		*sign = cell->integer < 0 ? -1 : cell->integer > 0;
+		return true;
 	}
-	return SIGN_ZERO;
+	if (cell->kind != CELL_NUMBER && cell->kind != CELL_STRING && cell->kind != CELL_DOUBLE)
+		return false;
+	text = cell_as_text(cell, type, scratch, &length);
+	return number_sign(text, length, sign);
 }
 
 /* the value of a cell as numeric, or NULL if it is not a number (or an unreasonable one) */
@@ -103,19 +87,7 @@ cell_numeric(const Cell *cell, FieldType type)
 	if (cell->kind != CELL_NUMBER && cell->kind != CELL_STRING && cell->kind != CELL_DOUBLE)
 		return NULL;
 	text = cell_as_text(cell, type, scratch, &length);
-	if (!text_is_number(text, length))
-		return NULL;
-	for (uint32 i = 0; i < length; i++)
-	{
-		int64		exponent;
-
-		if ((text[i] == 'e' || text[i] == 'E') &&
-			(!text_parse_int64(text + i + 1, length - i - 1, &exponent) ||
-			 exponent > MAX_EXPONENT || exponent < -MAX_EXPONENT))
-			return NULL;
-	}
-	return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(text, length)),
-											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	return number_parse(text, length);
 }
 
 /* ---------- Validate ---------- */
@@ -124,20 +96,14 @@ cell_numeric(const Cell *cell, FieldType type)
 static bool
 is_bad(ValidateOperator operator, const Cell *cell, FieldType type)
 {
-	bool		missing = cell->kind == CELL_NULL;
+	int			sign;
 
-	switch (operator)
-	{
-		case VALIDATE_NON_NULL:
-			return missing;
-		case VALIDATE_NON_ZERO:
-			return !missing && cell_sign(cell, type) == SIGN_ZERO;
-		case VALIDATE_NON_NEGATIVE:
-			return !missing && cell_sign(cell, type) == SIGN_NEGATIVE;
-		case VALIDATE_NUMERIC:
-			return !missing && cell_sign(cell, type) == SIGN_NAN;
-	}
-	return false;
+	if (operator == VALIDATE_NON_NULL || cell->kind == CELL_NULL)
+		return operator == VALIDATE_NON_NULL && cell->kind == CELL_NULL;
+	if (!cell_sign(cell, type, &sign))
+		return operator == VALIDATE_NUMERIC;
+	return (operator == VALIDATE_NON_ZERO && sign == 0) ||
+		(operator == VALIDATE_NON_NEGATIVE && sign < 0);
 }
 
 static const char *const validate_words[] = {
@@ -164,9 +130,9 @@ apply_validate(Transform *transform, const Step *step)
 			{
 				if (step->terminate)
 					ereport(ERROR,
-							appflow_error_detail(WF_VALIDATION, "task %d (Validate) ends the run on such a record", step->task),
-							errmsg("field \"%s\" %s in %s",
-								   transform->plan->slots[step->slots[s]].name,
+							appflow_error(WF_VALIDATION),
+							errmsg("task %d (Validate): field \"%s\" %s in %s",
+								   step->task, transform->plan->slots[step->slots[s]].name,
 								   validate_words[step->validate],
 								   batch_locate(transform->batch, row)));
 				continue;
@@ -360,6 +326,15 @@ cell_int64(const Cell *cell, int64 *value)
 		text_parse_int64(cell->data, cell->length, value);
 }
 
+/* the same value with that many digits behind the point: a quotient has as many as its dividend */
+static Numeric
+at_least_scale(Numeric number, int scale)
+{
+	if (DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(number))) >= scale)
+		return number;
+	return DatumGetNumeric(DirectFunctionCall2(numeric_round, NumericGetDatum(number), Int32GetDatum(scale)));
+}
+
 /*
  * Fold the operands from the left.  Returns why it cannot be done, or NULL.
  */
@@ -375,6 +350,7 @@ compute(Transform *transform, const Step *step, uint32 row, Cell *result)
 	int64		total = 0;
 	bool		integral = true;
 	Numeric		sum = NULL;
+	int			sign;
 	char	   *text;
 
 	for (int s = 0; s < step->nslots; s++)
@@ -407,14 +383,20 @@ compute(Transform *transform, const Step *step, uint32 row, Cell *result)
 		Numeric		value = cell_numeric(cell, type);
 
 		if (value == NULL)
-			return psprintf("task %d (Arithmetic): field \"%s\" is not a number", step->task, name);
+			return psprintf(cell_sign(cell, type, &sign) ?
+							"task %d (Arithmetic): field \"%s\" has more digits than can be computed with" :
+							"task %d (Arithmetic): field \"%s\" is not a number", step->task, name);
 		if (s == 0)
 			sum = value;
-		else if (step->arithmetic == ARITHMETIC_DIVISION && cell_sign(cell, type) == SIGN_ZERO)
+		else if (step->arithmetic == ARITHMETIC_DIVISION && cell_sign(cell, type, &sign) && sign == 0)
 			return psprintf("task %d (Arithmetic): field \"%s\" is zero, division is not possible", step->task, name);
 		else
 			sum = DatumGetNumeric(DirectFunctionCall2(functions[step->arithmetic],
 													  NumericGetDatum(sum), NumericGetDatum(value)));
+		if (!number_is_reasonable(sum))
+			return psprintf("task %d (Arithmetic): the result has more digits than can be computed with", step->task);
+		if (step->arithmetic == ARITHMETIC_DIVISION)
+			sum = at_least_scale(sum, DIVISION_SCALE);
 	}
 	sum = DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(sum)));
 	text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(sum)));

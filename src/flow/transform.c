@@ -117,9 +117,14 @@ add_map_all_output(Transform *transform, int column, Schema *schema)
 			transform->slots[i].uses++;
 		}
 	}
-	copy = schema_add(schema, field->name, field->type);
-	copy->precision = field->precision;
-	copy->scale = field->scale;
+	if (output->slot >= 0 && plan->slots[output->slot].text)
+		copy = schema_add(schema, field->name, FIELD_STRING);
+	else
+	{
+		copy = schema_add(schema, field->name, field->type);
+		copy->precision = field->precision;
+		copy->scale = field->scale;
+	}
 	copy->not_null = field->not_null && plan->filters == NIL;
 	copy->key = field->key;
 	return true;
@@ -143,13 +148,14 @@ transform_schema(Transform *transform)
 		bound->column = slot->column;
 		bound->convert = output->typed;
 		slot->uses++;
-		field = schema_add(schema, output->name, output->typed ? output->type : slot->type);
+		field = schema_add(schema, output->name, output->typed ? output->type :
+						   plan->slots[output->slot].text ? FIELD_STRING : slot->type);
 		if (output->typed)
 		{
 			field->precision = output->precision;
 			field->scale = output->scale;
 		}
-		else if (slot->column >= 0)
+		else if (slot->column >= 0 && !plan->slots[output->slot].text)
 		{
 			field->precision = transform->reader->schema->fields[slot->column].precision;
 			field->scale = transform->reader->schema->fields[slot->column].scale;
@@ -216,6 +222,25 @@ transform_fail(Transform *transform, uint32 row, const char *reason)
 	transform->any_failed = true;
 }
 
+/* is the field masked, or part of one that is, or around one? */
+static bool
+is_masked(const FlowPlan *plan, const char *name)
+{
+	size_t		length = strlen(name);
+
+	for (int i = 0; i < plan->nslots; i++)
+	{
+		const Slot *slot = &plan->slots[i];
+		size_t		common = Min(strlen(slot->name), length);
+
+		if (slot->masked != 0 && strncmp(slot->name, name, common) == 0 &&
+			(slot->name[common] == '\0' || slot->name[common] == '.') &&
+			(name[common] == '\0' || name[common] == '.'))
+			return true;
+	}
+	return false;
+}
+
 static void
 apply_filter(Transform *transform, const Filter *filter, int slot)
 {
@@ -228,6 +253,9 @@ apply_filter(Transform *transform, const Filter *filter, int slot)
 		char	   *problem;
 		bool		matches = filter_matches(filter, transform->batch, &cells[row], &problem);
 
+		/* the filter has seen the value itself; what it says may show it */
+		if (problem != NULL && is_masked(transform->plan, filter->field))
+			problem = "the value, which is masked, cannot be compared as the filter's DATA_TYPE says";
 		if (problem != NULL)
 			transform_fail(transform, row, psprintf("field \"%s\": %s", filter->field, problem));
 		if (matches || problem != NULL)

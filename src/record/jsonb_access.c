@@ -172,14 +172,19 @@ Jsonb *
 jsonb_parse(const char *text)
 {
 	StringInfoData wrapped;
-	JsonReaderOptions options = {.framing = JSON_FRAMING_LINES};
+	static const char *const fields[] = {"v"};
+	JsonReaderOptions options = {.framing = JSON_FRAMING_LINES,.fields = fields,.nfields = 1,.discover = true};
 	JsonReader *reader;
 	JsonReadResult result;
-	Cell	   *columns[1];
+	Cell		cells[2];
+	Cell	   *columns[1] = {cells};
 	Arena	   *arena;
 	JsonStatus	status;
 
-	/* wrapped into an object, since the reader reads records */
+	/*
+	 * Wrapped into an object, since the reader reads records; any other member
+	 * or record means that the text was no single value.
+	 */
 	initStringInfo(&wrapped);
 	appendStringInfo(&wrapped, "{\"v\":%s}", text);
 
