@@ -174,9 +174,26 @@ static void
 bind_output(Transform *transform, int i)
 {
 	BoundOutput *output = &transform->outputs[i];
+	const Field *field = &transform->writer->schema->fields[i];
 
 	if (transform->writer->typed)
 		output->convert = true;
+	if (i < list_length(transform->plan->outputs))
+	{
+		const Output *mapped = list_nth(transform->plan->outputs, i);
+
+		if (mapped->typed && (mapped->type != field->type || mapped->precision != field->precision ||
+							  mapped->scale != field->scale))
+		{
+			Field	   *declared = palloc0(sizeof(Field));
+
+			declared->name = mapped->name;
+			declared->type = mapped->type;
+			declared->precision = mapped->precision;
+			declared->scale = mapped->scale;
+			output->declared = declared;
+		}
+	}
 	output->copy = output->convert && output->slot >= 0 && transform->slots[output->slot].uses > 1;
 	if (output->copy && output->cells == NULL)
 		output->cells = palloc(sizeof(Cell) * BATCH_ROWS);
@@ -285,8 +302,12 @@ convert_output(Transform *transform, int i)
 	for (uint32 r = 0; r < transform->nrows; r++)
 	{
 		uint32		row = transform->rows[r];
-		char	   *problem = cell_convert(transform->batch, &cells[row], field);
+		char	   *problem = NULL;
 
+		if (output->declared != NULL)
+			problem = cell_convert(transform->batch, &cells[row], output->declared);
+		if (problem == NULL)
+			problem = cell_convert(transform->batch, &cells[row], field);
 		if (unlikely(problem != NULL))
 			transform_fail(transform, row, psprintf("field \"%s\": %s", field->name, problem));
 	}

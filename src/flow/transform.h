@@ -29,6 +29,8 @@ typedef struct BoundOutput
 {
 	int			slot;			/* of the plan; -1: column */
 	int			column;			/* column of the batch (fields of Map_all) */
+	const Field *declared;		/* DESTINATION_DATA_TYPE, where it is not the
+								 * writer's own: cells become that first; or NULL */
 	bool		convert;		/* bring cells into the canonical kind of the writer's field */
 	bool		copy;			/* others read the same cells: convert a copy */
 	Cell	   *cells;			/* the copy */

@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "record/number.h"
 #include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
 
 static const char *
 skip_digits(const char *p, const char *end, bool *any, bool *nonzero)
@@ -81,4 +82,24 @@ number_parse(const char *text, size_t length)
 		return NULL;
 	return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(pnstrdup(text, length)),
 											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
+bool
+number_is_reasonable(Numeric number)
+{
+	static Numeric bound = NULL;
+	Datum		size = DirectFunctionCall1(numeric_abs, NumericGetDatum(number));
+
+	if (bound == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+		char		text[32];
+
+		snprintf(text, sizeof(text), "1e%d", 2 * NUMBER_MAX_LENGTH);
+		bound = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+													ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+		MemoryContextSwitchTo(old);
+	}
+	return DatumGetBool(DirectFunctionCall2(numeric_lt, size, NumericGetDatum(bound))) &&
+		DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(number))) <= 2 * NUMBER_MAX_LENGTH;
 }

@@ -31,11 +31,10 @@ extern bool number_sign(const char *text, size_t length, int *sign);
 /* its exact value; NULL if it is not a number or beyond the limits */
 extern Numeric number_parse(const char *text, size_t length);
 
-/* is a result still within reason to go on computing with? */
-static inline bool
-number_is_reasonable(Numeric number)
-{
-	return VARSIZE_ANY(number) <= 2 * NUMBER_MAX_LENGTH;
-}
+/*
+ * Can be gone on computing with a result?  One operation with another number
+ * within the limits is then exact and does not overflow.
+ */
+extern bool number_is_reasonable(Numeric number);
 
 #endif							/* APPFLOW_RECORD_NUMBER_H */

@@ -95,6 +95,20 @@ sub new
 	return $self;
 }
 
+# Parquet bytes as {types => {column => type}, rows => [[...]]}, values as text
+sub parquet
+{
+	my ($self, $bytes) = @_;
+	my $path = "$self->{root}/../parquet$$." . ++$self->{parquets};
+	open my $file, '>:raw', $path or die "$path: $!";
+	print $file $bytes;
+	close $file;
+	my $text = `node '$ENV{APPFLOW_TEST_DIR}/parquet/rows.mjs' '$path'`;
+	unlink $path;
+	die "parquet/rows.mjs failed\n" if $? != 0;
+	return $json->decode($text);
+}
+
 sub sql { my ($self, $sql) = @_; return $self->{node}->safe_psql('postgres', $sql); }
 
 sub put
@@ -112,7 +126,7 @@ sub put
 sub objects
 {
 	my ($self, $bucket, $folder) = @_;
-	my $top = "$self->{root}/$bucket/$folder";
+	my $top = "$self->{root}/$bucket" . ($folder eq '' ? '' : "/$folder");
 	my %objects;
 
 	return {} if !-d $top;
