@@ -36,7 +36,8 @@ typedef struct S3Reader
 	char	   *prefix;
 	S3FileType	file_type;
 	bool		all_fields;
-	int			asked;			/* the first fields of the schema were asked for by name */
+	int			nasked;			/* fields that were asked for by name: columns */
+	int		   *asked;
 
 	Owned	   *json;			/* JsonReader, or NULL */
 	Owned	   *csv;			/* CsvReader, or NULL */
@@ -267,12 +268,13 @@ bind_header(S3Reader *reader, Batch *batch)
 		if (columns[i] >= 0)
 			reader->unbound[columns[i]] = false;
 	}
-	for (int i = 0; i < reader->asked; i++)
+	for (int i = 0; i < reader->nasked; i++)
 	{
-		if (reader->unbound[i])
+		if (reader->unbound[reader->asked[i]])
 			ereport(ERROR,
 					appflow_error(WF_VALIDATION),
-					errmsg("object \"%s\" has no column \"%s\"", reader->object_name, schema->fields[i].name));
+					errmsg("object \"%s\" has no column \"%s\"", reader->object_name,
+						   schema->fields[reader->asked[i]].name));
 	}
 	if (!csv_reader_bind(csv, columns))
 		out_of_memory();
@@ -364,6 +366,7 @@ create_reader(ConnectorSession *session, const ReadRequest *request, Schema *sch
 	MemoryContext old = MemoryContextSwitchTo(context);
 	S3Reader   *reader = palloc0(sizeof(S3Reader));
 	char	   *prefix = jsonb_get_text(request->properties, "bucketPrefix");
+	ListCell   *lc;
 
 	reader->base.schema = schema;
 	reader->base.next = s3_next;
@@ -373,7 +376,14 @@ create_reader(ConnectorSession *session, const ReadRequest *request, Schema *sch
 	reader->bucket = jsonb_get_text(request->properties, "bucketName");
 	reader->file_type = s3_input_is_csv(request->properties) ? S3_CSV : S3_JSON;
 	reader->all_fields = request->all_fields;
-	reader->asked = list_length(request->fields);
+	reader->asked = palloc(sizeof(int) * Max(list_length(request->fields), 1));
+	foreach(lc, request->fields)
+	{
+		int			column = schema_find(schema, lfirst(lc));
+
+		if (column >= 0)
+			reader->asked[reader->nasked++] = column;
+	}
 
 	/* a prefix is a folder: in/2026 is not the start of in/2026-old */
 	if (prefix == NULL || prefix[0] == '\0')
@@ -438,6 +448,21 @@ sample(ConnectorSession *session, const ReadRequest *request, Schema *schema)
 	MemoryContextDelete(batch->context);
 }
 
+/*
+ * Put the fields of the first records into schema, in their order, so that
+ * those that tasks name do not come before all others.
+ */
+static void
+discover(ConnectorSession *session, const ReadRequest *request, Schema *schema)
+{
+	S3Reader   *reader = create_reader(session, request, schema);
+	Batch	   *batch = batch_create(0);
+
+	(void) s3_next(&reader->base, batch);
+	s3_close(&reader->base);
+	MemoryContextDelete(batch->context);
+}
+
 RecordReader *
 s3_open_reader(ConnectorSession *session, ReadRequest *request)
 {
@@ -445,9 +470,15 @@ s3_open_reader(ConnectorSession *session, ReadRequest *request)
 	S3Reader   *reader;
 	ListCell   *lc;
 
+	if (request->all_fields && request->fields != NIL)
+		discover(session, request, schema);
 	foreach(lc, request->fields)
 	{
-		Field	   *field = schema_add(schema, lfirst(lc), FIELD_STRING);
+		Field	   *field;
+
+		if (schema_find(schema, lfirst(lc)) >= 0)
+			continue;
+		field = schema_add(schema, lfirst(lc), FIELD_STRING);
 
 		/* a path into nested objects is not one of the record's own fields */
 		field->hidden = request->all_fields && !s3_input_is_csv(request->properties) &&

@@ -181,6 +181,9 @@ moves('Map_all with [""] as its fields', \@records, [ { %{ map_all() }, sourceFi
 	[ '{"a":1,"b":"x","c":null}', '{"a":2,"b":"y","c":null,"d":[1]}' ]);
 moves('explicit Map wins for its name', \@records, [ map_all(), mapping('b', 'a'), mapping('a', 'z', 'string') ],
 	[ '{"a":"x","z":"1","b":"x","c":null}', '{"a":"y","z":"2","b":"y","c":null,"d":[1]}' ]);
+moves('Map_all keeps the order of fields, whichever tasks name', ['{"a":1,"b":2,"c":3,"d.e":4}'], [ map_all(), mask('c', 'ALL'), validate([qw(b d.e)], 'NON_NULL') ],
+	['{"a":1,"b":2,"c":"*****","d.e":4}']);
+moves('... of CSV as well', [ 'a,b,c', '1,2,3' ], [ map_all(), mask('c', 'ALL'), mapping('b', 'x') ], [ 'x,a,b,c', '2,1,2,*****' ], from => 'CSV', to => 'CSV');
 moves('INCLUDE_NEW_FIELDS true', \@records, [ map_all(INCLUDE_NEW_FIELDS => 'true') ],
 	[ '{"a":1,"b":"x","c":null}', '{"a":2,"b":"y","c":null,"d":[1]}' ]);
 # both records are in the sample, so their fields are known; what comes behind it is new

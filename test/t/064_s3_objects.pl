@@ -154,7 +154,7 @@ is($run->{text}, lines('{"x":"1","y":"2"}', '{"x":"3","y":"4"}'), 'CSV: columns 
 
 $run = $flows->move(input => { a => '[{"a":1}, {"a":2,"b":{"c":[1, 2]}}]', b => lines('{"a":3}', '', '{"a":4}'), c => "\xEF\xBB\xBF{\"a\":5}{\"a\":6}", d => '[]' },
 	tasks => [ map_all() ]);
-is($run->{text}, lines('{"a":1}', '{"a":2,"b":{"c":[1, 2]}}', '{"a":3,"b":null}', '{"a":4,"b":null}', '{"a":5,"b":null}', '{"a":6,"b":null}') =~ s/\[1, 2\]/[1,2]/r,
+is($run->{text}, lines('{"a":1}', '{"a":2,"b":{"c":[1, 2]}}', '{"a":3,"b":null}', '{"a":4,"b":null}', '{"a":5,"b":null}', '{"a":6,"b":null}'),
 	'JSON: arrays, lines, blank lines, byte order mark, no newline')
   or diag($run->{message} // '');
 $run = $flows->move(input => lines('{"a":"\u00e9\ud83d\ude00\n\"\\\\","b":1.10,"c":12345678901234567890,"d":1E5,"e":-0}'), tasks => [ map_all() ]);

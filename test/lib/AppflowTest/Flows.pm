@@ -99,13 +99,14 @@ sub new
 sub parquet
 {
 	my ($self, $bytes) = @_;
-	my $path = "$self->{root}/../parquet$$." . ++$self->{parquets};
+	return {} if $bytes eq '';
+	my $path = "$self->{root}/../" . ++$self->{parquets} . '.parquet';
 	open my $file, '>:raw', $path or die "$path: $!";
 	print $file $bytes;
 	close $file;
-	my $text = `node '$ENV{APPFLOW_TEST_DIR}/parquet/rows.mjs' '$path'`;
+	my $text = `node '$ENV{APPFLOW_TEST_DIR}/parquet/rows.mjs' '$path' 2>&1`;
 	unlink $path;
-	die "parquet/rows.mjs failed\n" if $? != 0;
+	die "parquet/rows.mjs failed: $text\n" if $? != 0;
 	return $json->decode($text);
 }
 
