@@ -83,6 +83,7 @@ typedef struct Call
 	/* set by callbacks */
 	bool		ended;			/* and result is how */
 	CURLcode	result;
+	bool		proxied;		/* the connection is the proxy's */
 	bool		refused;		/* by the policy for endpoints */
 	bool		overflow;		/* headers or body beyond their limits */
 	bool		no_memory;
@@ -264,7 +265,7 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	curl_socket_t fd;
 
 	/* the administrator has named the proxy; see also refuse_local_name() */
-	if (local_address(&address->addr) && !call->public.platform && net_proxy[0] == '\0')
+	if (local_address(&address->addr) && !call->public.platform && !call->proxied)
 	{
 		if (!net_allow_local_endpoints)
 		{
@@ -419,6 +420,53 @@ drop_attempt_headers(Call *call)
 	}
 }
 
+/* Host of the call's URL, to be freed with curl_free(); NULL: none. */
+static char *
+url_host(const Call *call)
+{
+	CURLU	   *url = curl_url();
+	char	   *host = NULL;
+
+	if (url == NULL || curl_url_set(url, CURLUPART_URL, call->public.url, 0) != CURLUE_OK ||
+		curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+		host = NULL;
+	curl_url_cleanup(url);
+	return host;
+}
+
+/*
+ * Does the call go through the proxy?  appflow.no_proxy is evaluated here and not
+ * by libcurl, because the policy for endpoints depends on it.  An entry is a
+ * host, or a domain with all that is in it; "*" is everything.
+ */
+static bool
+uses_proxy(const Call *call)
+{
+	char	   *host;
+	bool		direct = false;
+
+	if (net_proxy[0] == '\0' || call->public.platform)
+		return false;
+	host = url_host(call);
+	for (const char *entry = net_no_proxy; host != NULL && *entry != '\0' && !direct;)
+	{
+		size_t		length = strcspn(entry, ", ");
+		const char *name = entry[0] == '.' ? entry + 1 : entry;
+		size_t		name_length = length - (name - entry);
+		size_t		host_length = strlen(host);
+
+		if (length == 1 && entry[0] == '*')
+			direct = true;
+		else if (name_length > 0 && name_length <= host_length &&
+				 pg_strncasecmp(host + host_length - name_length, name, name_length) == 0)
+			direct = name_length == host_length || host[host_length - name_length - 1] == '.';
+		entry += length;
+		entry += strspn(entry, ", ");
+	}
+	curl_free(host);
+	return !direct;
+}
+
 /*
  * With a proxy, it is the proxy that looks names up and connects.  What plainly
  * is a local address is refused here; for the rest the proxy has its own rules.
@@ -426,12 +474,10 @@ drop_attempt_headers(Call *call)
 static void
 refuse_local_name(Call *call)
 {
-	CURLU	   *url = curl_url();
-	char	   *host = NULL;
+	char	   *host = url_host(call);
 	bool		local = false;
 
-	if (url != NULL && curl_url_set(url, CURLUPART_URL, call->public.url, 0) == CURLUE_OK &&
-		curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+	if (host != NULL)
 	{
 		struct sockaddr_in v4 = {.sin_family = AF_INET};
 		struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
@@ -443,14 +489,13 @@ refuse_local_name(Call *call)
 			local = inet_pton(AF_INET6, host + 1, &v6.sin6_addr) == 1 &&
 				local_address((struct sockaddr *) &v6);
 		}
-		else if (inet_pton(AF_INET, host, &v4.sin_addr) == 1)
+		else if (inet_aton(host, &v4.sin_addr) != 0)
 			local = local_address((struct sockaddr *) &v4);
 		else
 			local = pg_strcasecmp(host, "localhost") == 0 ||
 				(length > 10 && pg_strcasecmp(host + length - 10, ".localhost") == 0);
 	}
 	curl_free(host);
-	curl_url_cleanup(url);
 	if (local)
 	{
 		call->public.failure = HTTP_REFUSED;
@@ -493,8 +538,8 @@ set_options(Call *call)
 #endif
 
 	/* "" also keeps out what the environment of the server says */
-	curl_easy_setopt(handle, CURLOPT_PROXY, public->platform ? "" : net_proxy);
-	curl_easy_setopt(handle, CURLOPT_NOPROXY, net_no_proxy);
+	curl_easy_setopt(handle, CURLOPT_PROXY, call->proxied ? net_proxy : "");
+	curl_easy_setopt(handle, CURLOPT_NOPROXY, "");
 	curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	if (net_ca_bundle[0] != '\0')
 		curl_easy_setopt(handle, CURLOPT_CAINFO, net_ca_bundle);
@@ -581,7 +626,8 @@ start_attempt(Call *call)
 	drop_attempt_headers(call);
 	if (call->public.prepare != NULL)
 		call->public.prepare(&call->public, call->public.arg);
-	if (net_proxy[0] != '\0' && !net_allow_local_endpoints && !call->public.platform)
+	call->proxied = uses_proxy(call);
+	if (call->proxied && !net_allow_local_endpoints)
 		refuse_local_name(call);
 
 	loop_block_signals(&signals);
@@ -1014,6 +1060,7 @@ http_send_quietly(const char *method, const char *url,
 	call->public.method = method;
 	call->public.url = unconstify(char *, url);
 	call->public.connect_timeout = Min(net_connect_timeout, budget);
+	call->proxied = uses_proxy(call);
 	loop_block_signals(&signals);
 	call->handle = curl_easy_init();
 	loop_unblock_signals(&signals);

@@ -35,6 +35,7 @@
 #include "postgres.h"
 
 #include "compat.h"
+
 typedef enum HttpFailure
 {
 	HTTP_FINE,

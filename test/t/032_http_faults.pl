@@ -90,6 +90,24 @@ is(value('SELECT pg_sleep(0.2); ' . read_key('secure', 'fine')), "\nfine", 'with
 like(error_of(read_key('misnamed', 'fine')), qr/^WF502: request to .*failed: .*(name|certificate)/i, 'a certificate of another host');
 like(error_of(read_key('nowhere', 'fine')), qr/^WF502: request to "http:\/\/no-such-host.invalid\/nowhere\/fine" failed: .*resolve/i, 'a host without an address');
 
+# ---------- proxy ----------
+
+# the server itself plays the proxy: it answers whatever is asked for
+my $proxy = "SET appflow.allow_local_endpoints = off; SET appflow.proxy = 'http://127.0.0.1:$port'";
+is(value("$proxy; " . read_key('nowhere', 'fine')), 'fine', 'through a proxy');
+$seen = decode_json(HTTP::Tiny->new->get("http://127.0.0.1:$port/seen")->{content});
+is($seen->[-1], 'http://no-such-host.invalid/nowhere/fine', 'which is asked for the URL');
+like(error_of("$proxy; " . read_key('bbb', 'fine')), qr/^WF400: .*is not allowed/, 'but not for local addresses');
+like(error_of("$proxy; SET appflow.no_proxy = '$_'; " . read_key('nowhere', 'fine')), qr/^WF502: .*resolve/i, "past it: $_")
+	foreach ('no-such-host.invalid', 'other,.INVALID', 'invalid', '*');
+is(value("$proxy; SET appflow.no_proxy = 'host.invalid, valid, no-such-host'; " . read_key('nowhere', 'fine')), 'fine', 'names that only look alike');
+like(error_of("$proxy; SET appflow.no_proxy = 'localhost'; " . read_key('secure', 'fine')), qr/^WF400: .*is not allowed/, 'past the proxy the policy holds');
+{
+	local @ENV{qw(http_proxy https_proxy all_proxy)} = ("http://127.0.0.1:1") x 3;
+	$node->restart;
+}
+is(value(read_key('bbb', 'fine')), 'fine', 'proxies of the environment are not used');
+
 # ---------- time ----------
 
 sub cancelled
