@@ -191,7 +191,8 @@ seal_open(SealKey master, SealLabel label, const uint8_t *sealed_key, size_t sea
 
 	if (!well_formed(sealed_text, sealed_text_length))
 		return SEAL_MALFORMED;
-	memset(text, 0, sealed_text_length - SEAL_OVERHEAD);
+	if (sealed_text_length > SEAL_OVERHEAD)
+		memset(text, 0, sealed_text_length - SEAL_OVERHEAD);
 	result = open_data_key(master, label, sealed_key, sealed_key_length, data_key);
 	if (result != SEAL_OK)
 		return result;
