@@ -9,7 +9,6 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $place = PostgreSQL::Test::Utils::tempdir();
-my $marks = 'planted-(?:secret|token)';
 # the end of a key id may be seen
 my @planted = qw(planted-secret-file planted-token-file planted-secret-copy planted-token-copy AKIDPLANTEDFILE AKIDPLANTEDCOPY);
 
@@ -153,7 +152,7 @@ say_to($node, "SELECT r::text FROM $_ r") foreach @relations;
 unlike($said, qr/$any/, 'not in what was answered, errors and plans included');
 my ($plain) = run_command([ 'pg_dump', '-d', $node->connstr('postgres') ]);
 unlike($plain, qr/$any/, 'not in a dump');
-like($plain, qr/^COPY appflow\.secret \(.*\nobject store\tfrom-copy\t[0-9a-f]{16}\t\\\\x01/m, 'which holds what is sealed');
+like($plain, qr/^COPY appflow\.secret \([^\n]*\n(?:object store[^\n]*\n)?object store\tfrom-copy\t[0-9a-f]{16}\t\\\\x01/m, 'which holds what is sealed');
 my ($all) = run_command([ 'pg_dumpall', '-d', $node->connstr('postgres') ]);
 unlike($all, qr/$any/, 'nor in a dump of all');
 
@@ -188,7 +187,7 @@ foreach my $kind (qw(file copy))
 {
 	unlink "$place/requests";
 	like(error_of($moved, "SELECT * FROM appflow.list_objects('from-$kind')"), qr/^WF403: /, "restored credentials from a $kind are used");
-	like(slurp_file("$place/requests"), qr/Credential=AKIDPLANTED\U$kind\E\/.*x-amz-security-token: planted-token-$kind\r/si, 'as they were');
+	like(slurp_file("$place/requests"), qr/x-amz-security-token: planted-token-$kind\r.*Credential=AKIDPLANTED\U$kind\E\//si, 'as they were');
 }
 # under another name and in a database of another encoding
 is(error_of($moved, q{CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'}), 'no error: ', 'a database of another encoding');
