@@ -289,6 +289,8 @@ convert_output(Transform *transform, int i)
 	const Field *field = &transform->writer->schema->fields[i];
 	Cell	   *cells = output->slot >= 0 ? transform_cells(transform, output->slot) :
 		transform->batch->columns[output->column];
+	FieldType	source;
+	FieldType	from;
 
 	if (output->copy)
 	{
@@ -299,15 +301,24 @@ convert_output(Transform *transform, int i)
 	transform->columns[i] = cells;
 	if (!output->convert)
 		return;
+
+	/* only a wall clock's text has no zone */
+	if (output->slot >= 0)
+		source = transform->slots[output->slot].type;
+	else
+		source = transform->reader->schema->fields[output->column].type;
+	if (source != FIELD_TIMESTAMP)
+		source = FIELD_DATETIME;
+	from = output->declared != NULL ? output->declared->type : source;
 	for (uint32 r = 0; r < transform->nrows; r++)
 	{
 		uint32		row = transform->rows[r];
 		char	   *problem = NULL;
 
 		if (output->declared != NULL)
-			problem = cell_convert(transform->batch, &cells[row], output->declared);
+			problem = cell_convert_from(transform->batch, &cells[row], source, output->declared);
 		if (problem == NULL)
-			problem = cell_convert(transform->batch, &cells[row], field);
+			problem = cell_convert_from(transform->batch, &cells[row], from, field);
 		if (unlikely(problem != NULL))
 			transform_fail(transform, row, psprintf("field \"%s\": %s", field->name, problem));
 	}

@@ -79,6 +79,17 @@ $r = $t->run_flow({
 	tasks => [ { taskType => 'Map_all', sourceFields => [], taskProperties => {} } ] });
 is(sql('SELECT * FROM odd_back ORDER BY id'), "1|infinity|-infinity|infinity|NaN\n2|2024-01-01|||1", 'table to table: infinities and NaN');
 
+sql(q{CREATE TABLE clocks (w timestamp, i timestamptz, d date, n numeric, f real, b boolean); INSERT INTO clocks VALUES ('2024-01-02 03:04:05.6', '2024-01-02 03:04:05Z', '2024-01-02', 1.50, 0.5, true);
+	CREATE TABLE clock_text (w text, i text, d text, n text, f text, b text)});
+foreach my $tasks ([ { taskType => 'Map_all', sourceFields => [], taskProperties => {} } ], AppflowTest::Tables::map_tasks(qw(w i d n f b)))
+{
+	$r = $t->run_flow({
+		sourceFlowConfig => { connectorType => 'CustomConnector', connectorProfileName => 'PostgreSQL', sourceConnectorProperties => { CustomConnector => { entityName => 'public.clocks' } } },
+		destinationFlowConfigList => [ { connectorType => 'CustomConnector', connectorProfileName => 'PostgreSQL', destinationConnectorProperties =>
+			{ CustomConnector => { entityName => 'public.clock_text', customProperties => { truncate => 'true' } } } } ], tasks => $tasks });
+	is(sql('SELECT * FROM clock_text'), '2024-01-02T03:04:05.6|2024-01-02T03:04:05Z|2024-01-02|1.50|0.5|true', 'values as text: an instant has a zone, a wall clock none');
+}
+
 # ---------- filters: the same whether the table or the engine evaluates them ----------
 
 sql(q{
