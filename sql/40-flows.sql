@@ -47,6 +47,8 @@ CREATE TABLE flow_execution (
 	-- when a worker took the run, and in which life of the server; null: it waits
 	started_at timestamptz,
 	incarnation bigint,
+	-- the life of the server in which a session waits for the run; null: none does
+	attended bigint,
 	last_updated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	data_pull_start_time timestamptz,
 	data_pull_end_time timestamptz,
@@ -91,7 +93,7 @@ RETURNS SETOF record LANGUAGE c STRICT VOLATILE AS 'MODULE_PATHNAME', 'appflow_r
 
 COMMENT ON FUNCTION run_progress IS 'what the workers of the server report of the runs they carry out';
 
-CREATE FUNCTION run_is_alive(execution_id uuid, incarnation bigint)
+CREATE FUNCTION run_is_alive(execution_id uuid, incarnation bigint, attended bigint)
 RETURNS boolean LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'appflow_run_is_alive';
 
 COMMENT ON FUNCTION run_is_alive IS
@@ -105,13 +107,15 @@ CREATE VIEW execution_state AS
 		e.last_updated_at, e.data_pull_start_time, e.data_pull_end_time,
 		e.bytes_processed, e.bytes_written, e.records_processed, e.records_filtered, e.put_failures,
 		CASE WHEN s.lost THEN 'Error' ELSE e.status END AS status,
-		CASE WHEN s.lost
+		CASE WHEN s.lost AND e.incarnation IS NULL
+			THEN 'The server was restarted before this run began, and the session that waited for it is gone. Start the flow again.'
+			WHEN s.lost
 			THEN 'The worker of this run ended before it could finish (killed, or the server was restarted). Tables are as they were before the run; objects appear only at the end of one. Start the flow again.'
 			ELSE e.execution_message END AS execution_message,
 		CASE WHEN s.lost THEN '57P01' ELSE e.error_code END AS error_code
 	FROM flow_execution e,
 		LATERAL (SELECT e.status IN ('InProgress', 'CancelStarted')
-			AND NOT appflow.run_is_alive(e.execution_id, e.incarnation) AS lost) s;
+			AND NOT appflow.run_is_alive(e.execution_id, e.incarnation, e.attended) AS lost) s;
 
 REVOKE ALL ON execution_state FROM PUBLIC;
 

@@ -26,25 +26,26 @@
 
 /* a run that waits, and whose flow has no run going on; $1 is this life of the server */
 #define CLAIMABLE \
-	"e.status OPERATOR(pg_catalog.=) 'InProgress' AND e.incarnation IS NULL AND NOT EXISTS (" \
+	"e.status OPERATOR(pg_catalog.=) 'InProgress' AND e.incarnation IS NULL " \
+	"AND (e.attended IS NULL OR e.attended OPERATOR(pg_catalog.=) $1) AND NOT EXISTS (" \
 	"SELECT 1 FROM appflow.flow_execution r " \
 	"WHERE r.flow_id OPERATOR(pg_catalog.=) e.flow_id " \
 	"AND r.status IN ('InProgress', 'CancelStarted') AND r.incarnation OPERATOR(pg_catalog.=) $1)"
 
 pg_uuid_t
-execution_insert(const FlowRow *flow)
+execution_insert(const FlowRow *flow, int64 attended)
 {
 	CatalogAccess access;
-	CatalogValue values[] = {catalog_int64(flow->flow_id)};
+	CatalogValue values[] = {catalog_int64(flow->flow_id), catalog_int64(attended)};
 	pg_uuid_t	id;
 
 	catalog_begin(&access);
 
 	/* waits for those who delete or change the flow at this moment */
-	if (catalog_execute("INSERT INTO appflow.flow_execution (flow_id, flow_name, owner, definition, schema_version) "
-						"SELECT flow_id, flow_name, owner, definition, schema_version "
+	if (catalog_execute("INSERT INTO appflow.flow_execution (flow_id, flow_name, owner, definition, schema_version, attended) "
+						"SELECT flow_id, flow_name, owner, definition, schema_version, NULLIF($2, 0) "
 						"FROM appflow.flow WHERE flow_id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE "
-						"RETURNING execution_id", 1, values) == 0 ||
+						"RETURNING execution_id", lengthof(values), values) == 0 ||
 		!catalog_get_uuid(0, 1, &id))
 		ereport(ERROR,
 				appflow_error(WF_NOT_FOUND),
@@ -213,7 +214,8 @@ execution_reap(void)
 	catalog_begin(&access);
 	catalog_execute(CLAIM_LOCK, 0, NULL);
 	nrows = catalog_execute("UPDATE appflow.flow_execution e SET status = s.status, "
-							"execution_message = s.execution_message, error_code = s.error_code, unswept = true, "
+							"execution_message = s.execution_message, error_code = s.error_code, "
+							"unswept = e.incarnation IS NOT NULL, "
 							"last_updated_at = pg_catalog.clock_timestamp() "
 							"FROM appflow.execution_state s "
 							"WHERE s.execution_id OPERATOR(pg_catalog.=) e.execution_id "

@@ -70,8 +70,12 @@ typedef struct ExecutionCounts
 	int64		put_failures;
 } ExecutionCounts;
 
-/* A new run of the flow, which waits for a worker; bound to the definition as it is. */
-extern pg_uuid_t execution_insert(const FlowRow *flow);
+/*
+ * A new run of the flow, which waits for a worker; bound to the definition as it
+ * is.  attended: a session waits for it in this life of the server, given by its
+ * number; in no other is it begun.  0: for whoever looks later.
+ */
+extern pg_uuid_t execution_insert(const FlowRow *flow, int64 attended);
 
 /*
  * Take the run that has waited longest, of a flow that has no other run going

@@ -207,7 +207,8 @@ read_token(const char *operation, const char *token)
 	{
 		raw[length] = '\0';
 		sign(signed_part(operation, raw + SIGNATURE_SIZE), signature);
-		if (memcmp(signature, raw, SIGNATURE_SIZE) == 0)
+		if (strlen(raw + SIGNATURE_SIZE) == (size_t) (length - SIGNATURE_SIZE) &&
+			memcmp(signature, raw, SIGNATURE_SIZE) == 0)
 			return raw + SIGNATURE_SIZE;
 	}
 	ereport(ERROR,

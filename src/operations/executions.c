@@ -59,10 +59,10 @@ is_on_demand(const FlowRow *flow)
 }
 
 static pg_uuid_t
-start_run(const FlowRow *flow)
+start_run(const FlowRow *flow, int64 attended)
 {
 	worker_wake_at_commit();
-	return execution_insert(flow);
+	return execution_insert(flow, attended);
 }
 
 static char *
@@ -92,7 +92,7 @@ appflow_start_flow(PG_FUNCTION_ARGS)
 	values[2] = catalog_text(NULL);
 	if (is_on_demand(flow))
 	{
-		pg_uuid_t	id = start_run(flow);
+		pg_uuid_t	id = start_run(flow, 0);
 
 		values[2] = catalog_text(uuid_text(&id));
 	}
@@ -284,7 +284,7 @@ appflow_run_flow(PG_FUNCTION_ARGS)
 				appflow_error(WF_UNSUPPORTED),
 				errmsg("flow \"%s\" has the trigger type %s, only OnDemand flows are run by call",
 					   name, flow->trigger_type));
-	watched.id = start_run(flow);
+	watched.id = start_run(flow, shared_incarnation());
 	SPI_commit();
 
 	/* for an error, and for the end of a session that is told to go */

@@ -58,14 +58,18 @@ appflow_run_progress(PG_FUNCTION_ARGS)
 }
 
 /*
- * A run that waits for a worker, without an incarnation, lives.  Of the runs of
- * a primary server a standby knows only what the primary recorded.
+ * A run that waits for a worker, without an incarnation, lives, unless a session
+ * of another life of the server waited for it.  Of the runs of a primary server a
+ * standby knows only what the primary recorded.
  */
 Datum
 appflow_run_is_alive(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	PG_RETURN_BOOL(PG_ARGISNULL(1) || RecoveryInProgress() ||
-				   shared_alive(PG_GETARG_UUID_P(0), PG_GETARG_INT64(1)));
+	if (RecoveryInProgress())
+		PG_RETURN_BOOL(true);
+	if (PG_ARGISNULL(1))
+		PG_RETURN_BOOL(PG_ARGISNULL(2) || PG_GETARG_INT64(2) == shared_incarnation());
+	PG_RETURN_BOOL(shared_alive(PG_GETARG_UUID_P(0), PG_GETARG_INT64(1)));
 }
