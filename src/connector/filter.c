@@ -137,6 +137,7 @@ static char *
 prepare_operand(const Filter *filter, const char *text, FilterOperand *operand)
 {
 	bool		flag;
+	int			sign;
 
 	operand->text = text;
 	operand->length = strlen(text);
@@ -158,7 +159,9 @@ prepare_operand(const Filter *filter, const char *text, FilterOperand *operand)
 		case COMPARE_NUMBER:
 			operand->numeric = number_parse(text, operand->length);
 			if (operand->numeric == NULL)
-				return psprintf("\"%s\" is not a number", text);
+				return psprintf(number_sign(text, operand->length, &sign) ?
+								"\"%s\" is not a number of a size that can be compared" :
+								"\"%s\" is not a number", text);
 			return NULL;
 		case COMPARE_INTEGER:
 			if (filter->type == FIELD_BOOLEAN)

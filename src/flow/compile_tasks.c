@@ -147,7 +147,7 @@ positive_property(Compiler *compiler, const Task *task, const char *key, int oth
 	}
 	if (!text_parse_int64(text, strlen(text), &value) || value <= 0 || value > PG_INT32_MAX)
 	{
-		task_problem(compiler, task, "taskProperties.%s \"%s\" is not a positive integer", key, text);
+		task_problem(compiler, task, "taskProperties.%s \"%s\" is not a positive integer of 32 bits", key, text);
 		return 0;
 	}
 	return (int) value;
@@ -195,12 +195,12 @@ parse_list(Compiler *compiler, const Task *task, const char *key, const char *te
 
 		if (array == NULL || !JB_ROOT_IS_ARRAY(array))
 		{
-			task_problem(compiler, task, "taskProperties.%s \"%s\" is not a JSON array of names", key, text);
+			task_problem(compiler, task, "taskProperties.%s \"%s\" is not a JSON array of strings", key, text);
 			return NIL;
 		}
 		result = jsonb_array_texts(array);
 		if (list_length(result) != (int) JB_ROOT_COUNT(array))
-			task_problem(compiler, task, "taskProperties.%s \"%s\" is not a JSON array of names", key, text);
+			task_problem(compiler, task, "taskProperties.%s \"%s\" is not a JSON array of strings", key, text);
 		return result;
 	}
 	while (*start != '\0')
@@ -210,6 +210,8 @@ parse_list(Compiler *compiler, const Task *task, const char *key, const char *te
 
 		if (length > 0)
 			result = lappend(result, pnstrdup(start, length));
+		else
+			task_problem(compiler, task, "taskProperties.%s \"%s\" has an empty item", key, text);
 		start += length + (comma != NULL);
 	}
 	return result;
@@ -229,6 +231,27 @@ find_kind(const char *name, TaskKind *kind)
 		}
 	}
 	return false;
+}
+
+static bool
+source_has_operator(const Compiler *compiler, const char *operator)
+{
+	return (compiler->plan->source.traits->operators & (1u << task_operator_find(operator))) != 0;
+}
+
+/* the operators of a kind of task, as far as the source has them */
+static char *
+operator_names(const Compiler *compiler, const TaskRule *rule)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; rule->operators[i] != NULL; i++)
+	{
+		if (source_has_operator(compiler, rule->operators[i]))
+			appendStringInfo(&names, "%s%s", names.len == 0 ? "" : ", ", rule->operators[i]);
+	}
+	return names.data;
 }
 
 static void
@@ -263,7 +286,8 @@ read_operator(Compiler *compiler, Task *task, Jsonb *definition)
 			}
 			if (!known)
 			{
-				task_problem(compiler, task, "operator \"%s\" is not one of a %s task", operator, task->rule->name);
+				task_problem(compiler, task, "operator \"%s\" is not one of a %s task, which are: %s", operator, task->rule->name,
+							 operator_names(compiler, task->rule));
 				return;
 			}
 			if (pg_strcasecmp(key, source) != 0)
@@ -271,12 +295,12 @@ read_operator(Compiler *compiler, Task *task, Jsonb *definition)
 				task_problem(compiler, task, "connectorOperator names \"%s\", but the source is \"%s\"", key, source);
 				return;
 			}
-			if ((compiler->plan->source.traits->operators & (1u << task_operator_find(task->operator))) == 0)
+			if (!source_has_operator(compiler, task->operator))
 				task_problem(compiler, task, "operator %s is not supported for source %s", task->operator, source);
 		}
 	}
 	if (task->operator == NULL && task->rule->needs_operator)
-		task_problem(compiler, task, "connectorOperator.%s is missing: it says what to do", source);
+		task_problem(compiler, task, "connectorOperator.%s does not say what to do: it is one of %s", source, operator_names(compiler, task->rule));
 }
 
 static Task *
@@ -355,7 +379,7 @@ compile_filter(Compiler *compiler, const Task *task)
 	}
 	if (list_length(task->fields) != 1)
 	{
-		task_problem(compiler, task, "sourceFields has %d fields, a %s filter works on one",
+		task_problem(compiler, task, "sourceFields has %d fields, a filter by %s works on one",
 					 list_length(task->fields), task->operator);
 		return;
 	}
@@ -392,16 +416,15 @@ compile_filter(Compiler *compiler, const Task *task)
 		if (lower != NULL || upper != NULL)
 			task_problem(compiler, task, "%s takes VALUE or VALUES, not bounds", task->operator);
 		if (value != NULL && values != NULL)
-			task_problem(compiler, task, "VALUE and VALUES exclude each other");
+			task_problem(compiler, task, "VALUE and VALUES exclude each other: give one value, or several");
 		else if (value != NULL)
 			operands = list_make1(value);
 		else if (values != NULL)
 			operands = parse_list(compiler, task, "VALUES", values);
-		if (operands == NIL)
-		{
+		else
 			task_problem(compiler, task, "taskProperties.VALUE is missing: there is nothing to compare with");
+		if (operands == NIL)
 			return;
-		}
 		if (list_length(operands) > 1 && filter->operator != FILTER_EQUAL_TO &&
 			filter->operator != FILTER_NOT_EQUAL_TO && filter->operator != FILTER_CONTAINS)
 		{
@@ -418,7 +441,7 @@ compile_filter(Compiler *compiler, const Task *task)
 	complaint = filter_prepare(filter);
 	if (complaint != NULL)
 	{
-		task_problem(compiler, task, "%s", complaint);
+		task_problem(compiler, task, "%s, as DATA_TYPE \"%s\" wants it", complaint, type);
 		return;
 	}
 	compiler->plan->filters = lappend(compiler->plan->filters, filter);
@@ -613,9 +636,17 @@ compile_arithmetic(Compiler *compiler, Task *task)
 				task_problem(compiler, task, "taskProperties.MATH_OPERATION_FIELDS_ORDER: \"%s\" is not among the sourceFields",
 							 (char *) lfirst(lc));
 		}
-		if (list_length(ordered) < list_length(source_fields))
-			task_problem(compiler, task, "taskProperties.MATH_OPERATION_FIELDS_ORDER names %d of %d sourceFields",
-						 list_length(ordered), list_length(source_fields));
+		foreach(lc, source_fields)
+		{
+			bool		listed = ordered == NIL;
+			ListCell   *lc2;
+
+			foreach(lc2, ordered)
+				listed |= strcmp(lfirst(lc2), lfirst(lc)) == 0;
+			if (!listed)
+				task_problem(compiler, task, "taskProperties.MATH_OPERATION_FIELDS_ORDER \"%s\" leaves out \"%s\" of the sourceFields",
+							 order, (char *) lfirst(lc));
+		}
 		if (ordered != NIL)
 			task->fields = ordered;
 	}
@@ -674,9 +705,18 @@ order_steps(Compiler *compiler, List *steps)
 		}
 		if (next == NULL)
 		{
-			Step	   *step = linitial(steps);
+			Step	   *step = NULL;
 
-			task_problem(compiler, NULL, "task %d works on a field that depends on its own result", step->task);
+			/* some of them make what the others wait for */
+			foreach(lc, steps)
+			{
+				if (step == NULL || step->target < 0)
+					step = lfirst(lc);
+			}
+			/* a definition with other faults may only look like a circle */
+			if (*compiler->problems == NIL)
+				task_problem(compiler, NULL, "task %d works on a field that depends on \"%s\", which the task makes: give the result a name of its own",
+							 step->task, plan->slots[step->target].name);
 			return;
 		}
 		steps = list_delete_ptr(steps, next);
@@ -751,7 +791,7 @@ compile_partition(Compiler *compiler, const Task *task)
 	plan->partition_keys = keys != NULL ?
 		parse_list(compiler, task, "ORDERED_PARTITION_KEYS_LIST", keys) : task->fields;
 	if (plan->partition_keys == NIL)
-		task_problem(compiler, task, "taskProperties.ORDERED_PARTITION_KEYS_LIST is missing");
+		task_problem(compiler, task, "taskProperties.ORDERED_PARTITION_KEYS_LIST is missing: it names the fields of the destination to partition by");
 	if (list_length(plan->partition_keys) > 10)
 		task_problem(compiler, task, "%d partition keys, at most 10 are allowed", list_length(plan->partition_keys));
 	if (plan->destination.bucket == NULL)
@@ -854,7 +894,7 @@ check_masked_paths(Compiler *compiler)
 			foreach(lc, plan->outputs)
 				left_out |= strcmp(((Output *) lfirst(lc))->name, root) == 0;
 			if (!left_out)
-				task_problem(compiler, NULL, "all fields are mapped, so \"%s\" too with \"%s\", which task %d masks, in it: name \"%s\" in EXCLUDE_SOURCE_FIELDS_LIST",
+				task_problem(compiler, NULL, "mapping all fields sends \"%s\" with \"%s\" in it, which task %d masks: name \"%s\" in EXCLUDE_SOURCE_FIELDS_LIST",
 							 root, masked->name, masked->masked, root);
 		}
 	}

@@ -210,7 +210,7 @@ compile_s3(FlowPlan *plan, List **problems)
 			jsonb_get_int64(aggregation, "targetFileSize", &size))
 			problem(problems, "aggregationConfig.targetFileSize goes with aggregationType None, not with SingleFile");
 		if (jsonb_get_int64(aggregation, "targetFileSize", &size) && size <= 0)
-			problem(problems, "aggregationConfig.targetFileSize is a number of megabytes above 0");
+			problem(problems, "aggregationConfig.targetFileSize " INT64_FORMAT " is not a number of megabytes above 0", size);
 	}
 }
 
