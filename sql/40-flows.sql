@@ -207,7 +207,7 @@ CREATE FUNCTION describe_flow(request jsonb) RETURNS jsonb
 	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_describe_flow';
 COMMENT ON FUNCTION describe_flow(jsonb) IS 'DescribeFlow: a flow as it was defined, and how its last run went';
 
-CREATE FUNCTION list_flows(request jsonb DEFAULT '{}') RETURNS jsonb
+CREATE FUNCTION list_flows(request jsonb) RETURNS jsonb
 	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_list_flows';
 COMMENT ON FUNCTION list_flows(jsonb) IS 'ListFlows: the flows that you may see, by name';
 

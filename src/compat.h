@@ -100,4 +100,16 @@ extern int no_such_variable
 #define extension_wait_event(name) ((uint32) PG_WAIT_EXTENSION)
 #endif
 
+#include "catalog/pg_proc.h"
+#include "utils/acl.h"
+#include "utils/regproc.h"
+
+#if PG_VERSION_NUM >= 160000
+#define function_aclcheck(function, role) object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE)
+#define qualified_name_list(text) stringToQualifiedNameList(text, NULL)
+#else
+#define function_aclcheck(function, role) pg_proc_aclcheck(function, role, ACL_EXECUTE)
+#define qualified_name_list(text) stringToQualifiedNameList(text)
+#endif
+
 #endif							/* APPFLOW_COMPAT_H */

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "apps/apps.h"
+#include "catalog/profile.h"
 #include "flow/plan.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
@@ -57,6 +58,41 @@ own_properties(Jsonb *properties, const ConnectorTraits *traits)
 	return NULL;
 }
 
+/* the profile, which the user may use; false if it is one of another connector type */
+static bool
+find_profile(FlowEnd *end, const char *path, List **problems)
+{
+	const char *type = connector_traits[CONNECTOR_CUSTOM].type;
+
+	if (strcmp(end->profile, POSTGRESQL_LABEL) == 0)
+		end->connector_label = POSTGRESQL_LABEL;
+	else
+	{
+		ProfileRow *profile = profile_use(end->profile, HOLD_NOT);
+
+		end->has_profile = true;
+		end->connector_label = profile->connector_label;
+		type = profile->connector_type;
+	}
+	if (strcmp(type, end->connector_type) == 0)
+		return true;
+	problem(problems, "%s.connectorProfileName: profile \"%s\" is one of %s, not of %s", path, end->profile,
+			type, end->connector_type);
+	return false;
+}
+
+/* a connector that can be described but does not move records yet */
+static void
+require_connector(const FlowEnd *end)
+{
+	if (end->connector != NULL)
+		return;
+	ereport(ERROR,
+			appflow_error(WF_UNSUPPORTED),
+			errmsg("connector type \"%s\" cannot move records in this version", end->connector_type),
+			errhint("Connectors that can: S3, and CustomConnector with the profile \"%s\".", POSTGRESQL_LABEL));
+}
+
 static void
 compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *properties_key,
 			List **problems)
@@ -84,20 +120,9 @@ compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *propertie
 				" (\"" POSTGRESQL_LABEL "\" for tables of this database)" : "");
 		return;
 	}
-	if (end->traits->needs_profile && strcmp(end->profile, POSTGRESQL_LABEL) != 0)
-		ereport(ERROR,
-				appflow_error(WF_NOT_FOUND),
-				errmsg("Connector Profile with name %s does not exist.", end->profile),
-				errhint("Tables of this database have the built-in profile \"%s\".", POSTGRESQL_LABEL));
-	if (connector_traits_type(end->traits) == CONNECTOR_CUSTOM)
-		end->connector_label = POSTGRESQL_LABEL;
-
+	if (end->traits->needs_profile && !find_profile(end, path, problems))
+		return;
 	end->connector = app_find(end->connector_type, end->connector_label);
-	if (end->connector == NULL)
-		ereport(ERROR,
-				appflow_error(WF_UNSUPPORTED),
-				errmsg("connector type \"%s\" cannot move records in this version", end->connector_type),
-				errhint("Connectors that can: S3, and CustomConnector with the profile \"%s\".", POSTGRESQL_LABEL));
 
 	end->properties = own_properties(jsonb_get_container(config, properties_key), end->traits);
 	if (end->properties == NULL)
@@ -114,7 +139,7 @@ compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *propertie
 		if (end->bucket == NULL || end->bucket[0] == '\0')
 			problem(problems, "%s.%s.S3.bucketName is missing", path, properties_key);
 	}
-	else if (end->entity == NULL || end->entity[0] == '\0')
+	else if (end->connector != NULL && (end->entity == NULL || end->entity[0] == '\0'))
 		problem(problems, "%s.%s.%s.entityName is missing", path, properties_key, end->traits->key);
 }
 
@@ -255,5 +280,7 @@ flow_compile(Jsonb *definition)
 				appflow_error(WF_VALIDATION),
 				errmsg("Create Flow request failed: [%s]", text.data));
 	}
+	require_connector(&plan->source);
+	require_connector(&plan->destination);
 	return plan;
 }

@@ -28,6 +28,7 @@ typedef struct FlowEnd
 	const char *connector_type; /* as AppFlow spells it */
 	char	   *connector_label;	/* custom connectors; else NULL */
 	char	   *profile;		/* connectorProfileName or NULL */
+	bool		has_profile;	/* and it is one that was created, not the built-in */
 	Jsonb	   *properties;		/* the connector's own properties */
 	char	   *entity;			/* object, entityName, ...; NULL for S3 */
 	char	   *bucket;			/* S3; else NULL */

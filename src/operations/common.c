@@ -120,6 +120,32 @@ operation_user_arn(void)
 	return psprintf("arn:aws:iam::%s:user/%s", account_id, GetUserNameFromId(GetUserId(), false));
 }
 
+char *
+operation_credentials_arn(const char *connector, const char *profile, const char *id)
+{
+	return psprintf("arn:aws:secretsmanager:%s:%s:secret:appflow!%s-%s-%s-%s", region, account_id, account_id,
+					connector, profile, id);
+}
+
+char *
+operation_function_arn(const char *function)
+{
+	return psprintf("arn:aws:postgresql:%s:%s:function:%s", region, account_id, function);
+}
+
+Jsonb *
+operation_respond(const char *statement, int nvalues, const CatalogValue *values)
+{
+	CatalogAccess access;
+	Jsonb	   *response;
+
+	catalog_begin(&access);
+	catalog_execute(statement, nvalues, values);
+	response = catalog_get_jsonb(&access, 0, 1);
+	catalog_end(&access);
+	return response;
+}
+
 /* ---------- pages ---------- */
 
 /* the key with which this database signs */

@@ -13,6 +13,7 @@
 
 #include "catalog/access.h"
 #include "catalog/flow.h"
+#include "catalog/profile.h"
 #include "compat.h"
 #include "fmgr.h"
 #include "flow/plan.h"
@@ -56,18 +57,16 @@ is_on_demand(Jsonb *definition)
 	return trigger != NULL && strcmp(trigger, "OnDemand") == 0;
 }
 
-/* a row of a statement that makes a response */
-static Jsonb *
-respond(const char *statement, int nvalues, const CatalogValue *values)
+/* compile, and see to it that the profiles stay until the transaction ends */
+static void
+check_definition(Jsonb *definition)
 {
-	CatalogAccess access;
-	Jsonb	   *response;
+	FlowPlan   *plan = flow_compile(definition);
 
-	catalog_begin(&access);
-	catalog_execute(statement, nvalues, values);
-	response = catalog_get_jsonb(&access, 0, 1);
-	catalog_end(&access);
-	return response;
+	if (plan->source.has_profile)
+		(void) profile_use(plan->source.profile, HOLD_KEEP);
+	if (plan->destination.has_profile)
+		(void) profile_use(plan->destination.profile, HOLD_KEEP);
 }
 
 /*
@@ -90,7 +89,7 @@ appflow_create_flow(PG_FUNCTION_ARGS)
 
 	/* scheduled and event flows wait for StartFlow */
 	status = is_on_demand(definition) ? "Active" : "Draft";
-	(void) flow_compile(definition);
+	check_definition(definition);
 	if (flow_count() >= quota_flows)
 		ereport(ERROR,
 				appflow_error(WF_QUOTA),
@@ -105,19 +104,34 @@ appflow_create_flow(PG_FUNCTION_ARGS)
 
 	values[0] = catalog_text(operation_arn("flow", name));
 	values[1] = catalog_text(status);
-	response = respond("SELECT pg_catalog.jsonb_build_object('flowArn', $1, 'flowStatus', $2)", 2, values);
+	response = operation_respond("SELECT pg_catalog.jsonb_build_object('flowArn', $1, 'flowStatus', $2)", 2, values);
 	PG_RETURN_JSONB_P(operation_remember("CreateFlow", request, response));
+}
+
+/* the connectorType of an end */
+static char *
+end_type(Jsonb *definition, bool source)
+{
+	List	   *destinations;
+
+	if (source)
+		return jsonb_get_text(jsonb_get_container(definition, "sourceFlowConfig"), "connectorType");
+	destinations = jsonb_array_containers(jsonb_get_container(definition, "destinationFlowConfigList"));
+	return destinations == NIL ? NULL : jsonb_get_text(linitial(destinations), "connectorType");
 }
 
 /* what cannot change about an end of a flow */
 static void
-check_same_connector(const FlowEnd *before, const FlowEnd *after, const char *end)
+check_same_connector(Jsonb *before, Jsonb *after, bool source)
 {
-	if (before->traits != after->traits)
+	char	   *old_type = end_type(before, source);
+	char	   *new_type = end_type(after, source);
+
+	if (old_type != NULL && new_type != NULL && strcmp(old_type, new_type) != 0)
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
-				errmsg("the %s of a flow cannot change from %s to %s", end,
-					   before->traits->type, after->traits->type),
+				errmsg("the %s of a flow cannot change from %s to %s", source ? "source" : "destination",
+					   old_type, new_type),
 				errhint("Create another flow."));
 }
 
@@ -133,8 +147,6 @@ appflow_update_flow(PG_FUNCTION_ARGS)
 	Jsonb	   *response = operation_recall("UpdateFlow", request);
 	FlowRow    *flow;
 	Jsonb	   *definition;
-	FlowPlan   *before;
-	FlowPlan   *after;
 	const char *status;
 	CatalogValue values[4];
 
@@ -142,10 +154,9 @@ appflow_update_flow(PG_FUNCTION_ARGS)
 		PG_RETURN_JSONB_P(response);
 	flow = operation_flow(jsonb_get_text(request, "flowName"), true);
 	definition = without(request, "clientToken");
-	before = flow_compile(flow->definition);
-	after = flow_compile(definition);
-	check_same_connector(&before->source, &after->source, "source");
-	check_same_connector(&before->destination, &after->destination, "destination");
+	check_definition(definition);
+	check_same_connector(flow->definition, definition, true);
+	check_same_connector(flow->definition, definition, false);
 
 	/* a flow that gets another kind of trigger begins anew with it */
 	status = flow->status;
@@ -158,7 +169,7 @@ appflow_update_flow(PG_FUNCTION_ARGS)
 	values[1] = catalog_jsonb(definition);
 	values[2] = catalog_text(status);
 	values[3] = catalog_text(operation_user_arn());
-	response = respond("UPDATE appflow.flow f SET "
+	response = operation_respond("UPDATE appflow.flow f SET "
 					   "definition = $2 OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls("
 					   "pg_catalog.jsonb_build_object('kmsArn', f.definition OPERATOR(pg_catalog.->) 'kmsArn')), "
 					   "status = $3, status_message = NULL, "
@@ -194,7 +205,7 @@ appflow_stop_flow(PG_FUNCTION_ARGS)
 	flow_set_status(flow->flow_id, "Suspended", NULL, operation_user_arn());
 	values[0] = catalog_text(operation_arn("flow", flow->flow_name));
 	values[1] = catalog_text("Suspended");
-	PG_RETURN_JSONB_P(respond("SELECT pg_catalog.jsonb_build_object('flowArn', $1, 'flowStatus', $2)", 2, values));
+	PG_RETURN_JSONB_P(operation_respond("SELECT pg_catalog.jsonb_build_object('flowArn', $1, 'flowStatus', $2)", 2, values));
 }
 
 /*
@@ -210,7 +221,7 @@ appflow_describe_flow(PG_FUNCTION_ARGS)
 
 	values[0] = catalog_int64(flow->flow_id);
 	values[1] = catalog_text(operation_arn("flow", flow->flow_name));
-	PG_RETURN_JSONB_P(respond("SELECT f.definition OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+	PG_RETURN_JSONB_P(operation_respond("SELECT f.definition OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 					"'flowArn', $2, 'flowStatus', f.status, 'flowStatusMessage', f.status_message, "
 					"'schemaVersion', f.schema_version, 'tags', f.tags, "
 					"'createdAt', " EPOCH("f.created_at") ", 'createdBy', f.created_by, "

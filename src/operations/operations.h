@@ -16,6 +16,7 @@
 
 #include "postgres.h"
 
+#include "catalog/access.h"
 #include "catalog/flow.h"
 #include "fmgr.h"
 #include "utils/jsonb.h"
@@ -58,6 +59,15 @@ extern FlowRow *operation_flow(const char *name, bool for_update);
 
 /* {} */
 extern Jsonb *operation_empty(void);
+
+/* the one value of a statement that makes a response (or a part of one) */
+extern Jsonb *operation_respond(const char *statement, int nvalues, const CatalogValue *values);
+
+/* the secret that a profile's credentials are, by the name that AWS would give it */
+extern char *operation_credentials_arn(const char *connector, const char *profile, const char *id);
+
+/* ARN of a SQL function as a connector: arn:aws:postgresql:<region>:<account>:function:<name> */
+extern char *operation_function_arn(const char *function);
 
 /* keyed hash of a text, in hex: this database's own */
 extern char *operation_sign(const char *text);

@@ -880,6 +880,12 @@ shape_read_request(const char *operation, Jsonb *request)
 	return read_as(known->name, known->input, request);
 }
 
+Jsonb *
+shape_read_structure(const char *name, ShapeId structure, Jsonb *value)
+{
+	return read_as(name, structure, value);
+}
+
 /*
  * appflow.validate_request(operation text, request jsonb) returns jsonb
  *

@@ -146,4 +146,7 @@ extern int	shape_check_string(ShapeId id, const char *value, size_t length);
  */
 extern Jsonb *shape_read_request(const char *operation, Jsonb *request);
 
+/* The same for any structure of the model; name is what messages call it. */
+extern Jsonb *shape_read_structure(const char *name, ShapeId structure, Jsonb *value);
+
 #endif							/* APPFLOW_SHAPES_H */

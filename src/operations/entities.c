@@ -1,0 +1,463 @@
+/*-------------------------------------------------------------------------
+ *
+ * entities.c
+ *	  Operations on entities: ListConnectorEntities, DescribeConnectorEntity,
+ *	  ResetConnectorMetadataCache.
+ *
+ * What tables and buckets there are is looked up every time; what connectors
+ * tell is kept for a while.
+ *
+ * IDENTIFICATION
+ *	  src/operations/entities.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "apps/apps.h"
+#include "catalog/access.h"
+#include "catalog/object_store.h"
+#include "catalog/profile.h"
+#include "compat.h"
+#include "connector/connector.h"
+#include "connector/traits.h"
+#include "miscadmin.h"
+#include "operations/operations.h"
+#include "operations/protocol.h"
+#include "record/errors.h"
+#include "record/jsonb_access.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+
+PG_FUNCTION_INFO_V1(appflow_list_connector_entities);
+PG_FUNCTION_INFO_V1(appflow_describe_connector_entity);
+PG_FUNCTION_INFO_V1(appflow_reset_connector_metadata_cache);
+
+/* records of a folder that are read to find its fields */
+#define SAMPLE_RECORDS 1000
+
+/* what a request is about: S3, tables of this database, or a profile */
+typedef struct Subject
+{
+	const char *profile_name;	/* NULL: S3 */
+	ProfileRow *profile;		/* NULL: S3, or tables of this database */
+	ConnectorRow *connector;	/* of the profile, if it is a registered one */
+	const char *api_version;	/* "": none given */
+} Subject;
+
+static Subject
+subject_of(Jsonb *request)
+{
+	Subject		subject = {0};
+	char	   *type = jsonb_get_text(request, "connectorType");
+	char	   *version = jsonb_get_text(request, "apiVersion");
+	const ConnectorTraits *traits = type ? connector_traits_find(type) : NULL;
+
+	subject.api_version = version ? version : "";
+	subject.profile_name = jsonb_get_text(request, "connectorProfileName");
+	if (subject.profile_name == NULL)
+	{
+		if (traits == NULL)
+			ereport(ERROR,
+					appflow_error(WF_VALIDATION),
+					errmsg("connectorProfileName is missing"),
+					errhint("S3 has no profiles: give connectorType S3 instead."));
+		if (connector_traits_type(traits) != CONNECTOR_S3)
+			ereport(ERROR,
+					appflow_error(WF_VALIDATION),
+					traits->needs_profile ? errmsg("connectorProfileName is missing: %s needs a connector profile", type) :
+					errmsg("connector type %s has no entities", type));
+		return subject;
+	}
+	if (strcmp(subject.profile_name, POSTGRESQL_LABEL) != 0)
+	{
+		subject.profile = profile_use(subject.profile_name, HOLD_NOT);
+		if (subject.profile->connector_label != NULL)
+			subject.connector = connector_get(subject.profile->connector_label, HOLD_NOT);
+	}
+	if (type != NULL && strcmp(type, subject.profile ? subject.profile->connector_type :
+							   connector_traits[CONNECTOR_CUSTOM].type) != 0)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("connector profile \"%s\" is not one of the connector type %s", subject.profile_name, type));
+	return subject;
+}
+
+static void
+refuse_unreachable(const ProfileRow *profile)
+{
+	ereport(ERROR,
+			appflow_error(WF_UNSUPPORTED),
+			errmsg("connector type \"%s\" cannot be asked for its entities in this version", profile->connector_type),
+			errhint("Entities are known of S3, of the profile \"%s\", and of registered connectors.", POSTGRESQL_LABEL));
+}
+
+/* ---------- tables of this database ---------- */
+
+/*
+ * Schemas at the top, tables under the path of a schema: what the user may use.
+ * Names are as flows take them.
+ */
+static Jsonb *
+list_tables(const char *path)
+{
+	CatalogAccess access;
+	CatalogValue values[2];
+	Jsonb	   *entities;
+	bool		known = true;
+
+	catalog_begin(&access);
+	values[0] = catalog_oid(access.user);
+	values[1] = catalog_text(path);
+	if (path[0] == '\0')
+		(void) catalog_execute("SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
+						"'name', n.nspname, 'label', n.nspname, 'hasNestedEntities', true) ORDER BY n.nspname), '[]'), true "
+						"FROM pg_catalog.pg_namespace n WHERE n.nspname NOT LIKE 'pg\\_%' "
+						"AND n.nspname NOT IN ('information_schema', 'appflow') "
+						"AND pg_catalog.has_schema_privilege($1, n.oid, 'USAGE') AND $2 IS NOT NULL", 2, values);
+	else
+		known = catalog_execute("SELECT coalesce((SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
+						"'name', pg_catalog.format('%I.%I', n.nspname, c.relname), 'label', c.relname, "
+						"'hasNestedEntities', false) ORDER BY c.relname COLLATE \"C\") "
+						"FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid "
+						"AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition "
+						"AND (pg_catalog.has_any_column_privilege($1, c.oid, 'SELECT, INSERT, UPDATE') "
+						"OR pg_catalog.has_table_privilege($1, c.oid, 'DELETE'))), '[]'), true "
+						"FROM pg_catalog.pg_namespace n WHERE n.nspname = $2 "
+						"AND pg_catalog.has_schema_privilege($1, n.oid, 'USAGE')", 2, values) > 0;
+	entities = known ? catalog_get_jsonb(&access, 0, 1) : NULL;
+	catalog_end(&access);
+	if (!known)
+		ereport(ERROR,
+				appflow_error(WF_NOT_FOUND),
+				errmsg("schema \"%s\" does not exist", path));
+	return entities;
+}
+
+/* operators that rows can be filtered by, of a type of fields */
+static const char *
+filter_operators(FieldType type)
+{
+	switch (type)
+	{
+		case FIELD_BOOLEAN:
+			return "[\"EQUAL_TO\", \"NOT_EQUAL_TO\"]";
+		case FIELD_STRING:
+			return "[\"CONTAINS\", \"EQUAL_TO\", \"NOT_EQUAL_TO\", \"LESS_THAN\", \"GREATER_THAN\", "
+				"\"LESS_THAN_OR_EQUAL_TO\", \"GREATER_THAN_OR_EQUAL_TO\", \"BETWEEN\"]";
+		case FIELD_BINARY:
+		case FIELD_JSON:
+			return "[]";
+		default:
+			return "[\"EQUAL_TO\", \"NOT_EQUAL_TO\", \"LESS_THAN\", \"GREATER_THAN\", "
+				"\"LESS_THAN_OR_EQUAL_TO\", \"GREATER_THAN_OR_EQUAL_TO\", \"BETWEEN\"]";
+	}
+}
+
+static void
+append_field(StringInfo text, const Field *field, bool destination)
+{
+	FieldType	type = field->type;
+
+	appendStringInfoString(text, "{\"identifier\": ");
+	escape_json(text, field->name);
+	appendStringInfoString(text, ", \"label\": ");
+	escape_json(text, field->label ? field->label : field->name);
+	appendStringInfo(text, ", \"isPrimaryKey\": %s, \"isDeprecated\": false, "
+					 "\"supportedFieldTypeDetails\": {\"v1\": {\"fieldType\": \"%s\", \"filterOperators\": %s}}, "
+					 "\"sourceProperties\": {\"isRetrievable\": true, \"isQueryable\": %s, "
+					 "\"isTimestampFieldForIncrementalQueries\": %s}",
+					 field->key ? "true" : "false", field_type_name(type), filter_operators(type),
+					 strcmp(filter_operators(type), "[]") == 0 ? "false" : "true",
+					 type == FIELD_DATE || type == FIELD_DATETIME || type == FIELD_TIMESTAMP ? "true" : "false");
+	if (field->native_type != NULL)
+	{
+		appendStringInfoString(text, ", \"customProperties\": {\"nativeType\": ");
+		escape_json(text, field->native_type);
+		appendStringInfoChar(text, '}');
+	}
+	if (destination)
+		appendStringInfo(text, ", \"destinationProperties\": {\"isCreatable\": true, \"isUpdatable\": true, "
+						 "\"isUpsertable\": true, \"isNullable\": %s, \"isDefaultedOnCreate\": false, "
+						 "\"supportedWriteOperations\": [\"INSERT\", \"UPSERT\", \"UPDATE\", \"DELETE\"]}",
+						 field->not_null ? "false" : "true");
+	appendStringInfoChar(text, '}');
+}
+
+static Jsonb *
+schema_as_fields(const Schema *schema, bool destination)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '[');
+	for (int i = 0; i < schema->nfields; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(&text, ", ");
+		append_field(&text, &schema->fields[i], destination);
+	}
+	appendStringInfoChar(&text, ']');
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
+}
+
+static Jsonb *
+describe_table(const char *entity)
+{
+	ConnectorSession session = {
+		.connector = &postgresql_connector, .profile_name = POSTGRESQL_LABEL, .role = GetUserId()
+	};
+
+	return schema_as_fields(postgresql_connector.describe_entity(&session, entity), true);
+}
+
+/* ---------- S3 ---------- */
+
+/* whoever may make flows can read buckets by one, others not */
+static void
+check_may_use_buckets(void)
+{
+	CatalogAccess access;
+	CatalogValue values[1];
+	bool		may;
+
+	catalog_begin(&access);
+	values[0] = catalog_oid(access.user);
+	catalog_execute("SELECT pg_catalog.has_function_privilege($1, 'appflow.create_flow(jsonb)', 'EXECUTE')", 1, values);
+	may = catalog_get_bool(0, 1);
+	catalog_end(&access);
+	if (!may)
+		ereport(ERROR,
+				appflow_error(WF_ACCESS_DENIED),
+				errmsg("permission denied to look into object stores"),
+				errhint("Those who may call appflow.create_flow() may."));
+}
+
+/* "bucket/prefix" in two; the prefix ends in '/' unless it is empty */
+static char *
+split_path(const char *path, char **prefix)
+{
+	const char *slash = strchr(path, '/');
+	size_t		length;
+
+	if (slash == NULL)
+	{
+		*prefix = "";
+		return pstrdup(path);
+	}
+	*prefix = pstrdup(slash + 1);
+	length = strlen(*prefix);
+	if (length > 0 && (*prefix)[length - 1] != '/')
+		*prefix = psprintf("%s/", *prefix);
+	return pnstrdup(path, slash - path);
+}
+
+/* buckets that stores name without wildcards; of others nobody knows the names */
+static Jsonb *
+list_buckets(void)
+{
+	return operation_respond("SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', b, 'label', b, "
+							 "'hasNestedEntities', true) ORDER BY b COLLATE \"C\"), '[]') FROM (SELECT DISTINCT b "
+							 "FROM appflow.object_store s, pg_catalog.unnest(s.buckets) b WHERE b !~ '[*?]') x", 0, NULL);
+}
+
+/* the folders right under a path */
+static Jsonb *
+list_folders(const char *path)
+{
+	char	   *prefix;
+	char	   *bucket = split_path(path, &prefix);
+	ObjectList *list = store_list(object_store_for_bucket(bucket), bucket, prefix);
+	ObjectInfo	object;
+	char	   *last = NULL;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '[');
+	while (object_list_next(list, &object))
+	{
+		char	   *rest = object.key + strlen(prefix);
+		char	   *slash = strchr(rest, '/');
+		char	   *name;
+
+		CHECK_FOR_INTERRUPTS();
+		if (slash == NULL)
+			continue;
+		/* in the order of keys, so that a folder's objects come together */
+		if (last != NULL && strncmp(last, rest, slash - rest) == 0 && last[slash - rest] == '\0')
+			continue;
+		if (last != NULL)
+			appendStringInfoString(&text, ", ");
+		last = pnstrdup(rest, slash - rest);
+		name = psprintf("%s/%s%s", bucket, prefix, last);
+		appendStringInfoString(&text, "{\"name\": ");
+		escape_json(&text, name);
+		appendStringInfoString(&text, ", \"label\": ");
+		escape_json(&text, last);
+		appendStringInfoString(&text, ", \"hasNestedEntities\": true}");
+	}
+	object_list_close(list);
+	appendStringInfoChar(&text, ']');
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
+}
+
+/* the fields of the records in a folder, as the first of them show */
+static Jsonb *
+describe_folder(const char *path)
+{
+	char	   *prefix;
+	char	   *bucket = split_path(path, &prefix);
+	ConnectorSession session = {
+		.connector = &s3_connector, .role = GetUserId(), .store = object_store_for_bucket(bucket)
+	};
+	ReadRequest request = {.all_fields = true, .need_types = true, .sample_records = SAMPLE_RECORDS};
+	ObjectList *list = store_list(session.store, bucket, prefix);
+	ObjectInfo	object;
+	CatalogValue values[3];
+	RecordReader *reader;
+	Jsonb	   *fields;
+	size_t		length;
+
+	if (!object_list_next(list, &object))
+		ereport(ERROR,
+				appflow_error(WF_NOT_FOUND),
+				errmsg("there are no objects under \"%s\"", path));
+	length = strlen(object.key);
+	values[0] = catalog_text(bucket);
+	values[1] = catalog_text(prefix[0] ? prefix : NULL);
+	values[2] = catalog_text(length > 4 && pg_strcasecmp(object.key + length - 4, ".csv") == 0 ? "CSV" : "JSON");
+	object_list_close(list);
+	request.properties = operation_respond("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+										   "'bucketName', $1, 'bucketPrefix', $2, 's3InputFormatConfig', "
+										   "pg_catalog.jsonb_build_object('s3InputFileType', $3)))", 3, values);
+	reader = s3_connector.open_reader(&session, &request);
+	fields = schema_as_fields(reader->schema, false);
+	reader->close(reader);
+	return fields;
+}
+
+/* ---------- connectors that are functions ---------- */
+
+static Jsonb *
+ask(const Subject *subject, const char *kind, const char *path)
+{
+	MetadataKey key = {
+		.profile = subject->profile_name, .api_version = subject->api_version, .kind = kind, .path = path
+	};
+	Jsonb	   *metadata = metadata_get(&key);
+	int64		seconds;
+
+	if (metadata != NULL)
+		return metadata;
+	if (strcmp(kind, METADATA_ENTITIES) == 0)
+		metadata = protocol_list_entities(subject->connector, subject->profile, subject->api_version, path, &seconds);
+	else
+		metadata = protocol_describe_entity(subject->connector, subject->profile, subject->api_version, path, &seconds);
+	if (seconds > 0)
+		metadata_put(&key, metadata, seconds);
+	return metadata;
+}
+
+/* ---------- the operations ---------- */
+
+/*
+ * list_connector_entities(request jsonb) returns jsonb:
+ * {"connectorEntityMap": {"Objects": [...]}, "nextToken"}.
+ * Follows ListConnectorEntities of the API reference.
+ */
+Datum
+appflow_list_connector_entities(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *request = operation_request(fcinfo, "ListConnectorEntities");
+	Subject		subject = subject_of(request);
+	OperationPage page = operation_page(request, "ListConnectorEntities", 20);
+	char	   *path = jsonb_get_text(request, "entitiesPath");
+	CatalogAccess access;
+	CatalogValue values[3];
+	Jsonb	   *entities;
+	char	   *last;
+	bool		more;
+
+	if (path == NULL)
+		path = "";
+	if (subject.profile_name == NULL)
+	{
+		check_may_use_buckets();
+		entities = path[0] ? list_folders(path) : list_buckets();
+	}
+	else if (subject.profile == NULL)
+		entities = list_tables(path);
+	else if (subject.connector != NULL)
+		entities = ask(&subject, METADATA_ENTITIES, path);
+	else
+		refuse_unreachable(subject.profile);
+
+	/* a page begins behind so many entities of the list */
+	values[0] = catalog_jsonb(entities);
+	values[1] = catalog_int64(page.size);
+	values[2] = catalog_int64(page.after ? strtol(page.after, NULL, 10) : 0);
+	catalog_begin(&access);
+	catalog_execute("SELECT pg_catalog.jsonb_build_object('Objects', coalesce(pg_catalog.jsonb_agg(e ORDER BY n) "
+					"FILTER (WHERE n > $3 AND n <= $3 + $2), '[]')), ($3 + $2)::text, pg_catalog.count(*) > $3 + $2 "
+					"FROM pg_catalog.jsonb_array_elements($1) WITH ORDINALITY AS x (e, n)", lengthof(values), values);
+	entities = catalog_get_jsonb(&access, 0, 1);
+	last = catalog_get_text(&access, 0, 2);
+	more = catalog_get_bool(0, 3);
+	catalog_end(&access);
+	PG_RETURN_JSONB_P(operation_page_response("connectorEntityMap", entities, "ListConnectorEntities",
+											  more ? last : NULL));
+}
+
+/*
+ * describe_connector_entity(request jsonb) returns jsonb:
+ * {"connectorEntityFields": [...]}.
+ * Follows DescribeConnectorEntity of the API reference.
+ */
+Datum
+appflow_describe_connector_entity(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *request = operation_request(fcinfo, "DescribeConnectorEntity");
+	Subject		subject = subject_of(request);
+	char	   *entity = jsonb_get_text(request, "connectorEntityName");
+	CatalogValue values[1];
+	Jsonb	   *fields;
+
+	if (subject.profile_name == NULL)
+	{
+		check_may_use_buckets();
+		fields = describe_folder(entity);
+	}
+	else if (subject.profile == NULL)
+		fields = describe_table(entity);
+	else if (subject.connector != NULL)
+		fields = ask(&subject, METADATA_ENTITY, entity);
+	else
+		refuse_unreachable(subject.profile);
+	values[0] = catalog_jsonb(fields);
+	PG_RETURN_JSONB_P(operation_respond("SELECT pg_catalog.jsonb_build_object('connectorEntityFields', $1)", 1, values));
+}
+
+/*
+ * reset_connector_metadata_cache(request jsonb) returns jsonb: {}.
+ * Follows ResetConnectorMetadataCache of the API reference: with an entity, what
+ * is known of its fields; without, the names of entities, under a path if one
+ * is given.
+ */
+Datum
+appflow_reset_connector_metadata_cache(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *request = operation_request(fcinfo, "ResetConnectorMetadataCache");
+	Subject		subject = subject_of(request);
+	char	   *entity = jsonb_get_text(request, "connectorEntityName");
+	MetadataKey key = {
+		.profile = subject.profile_name, .api_version = jsonb_get_text(request, "apiVersion"),
+		.kind = entity ? METADATA_ENTITY : METADATA_ENTITIES,
+		.path = entity ? entity : jsonb_get_text(request, "entitiesPath")
+	};
+
+	/* of tables and buckets nothing is kept */
+	if (subject.profile != NULL)
+		metadata_reset(&key);
+	PG_RETURN_JSONB_P(operation_empty());
+}
