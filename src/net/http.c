@@ -15,8 +15,6 @@
  */
 #include "postgres.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,6 +24,7 @@
 #include "net/http_quiet.h"
 #include "net/loop.h"
 #include "net/net.h"
+#include "net/policy.h"
 #include "record/errors.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
@@ -221,43 +220,6 @@ take_body(char *data, size_t size, size_t count, void *arg)
 	return length;
 }
 
-static bool
-local_v4(uint32 address)
-{
-	return (address >> 24) == 127 || (address >> 24) == 0 || (address >> 16) == 0xa9fe;
-}
-
-/*
- * Loopback, link-local and "this host" addresses, whatever they are written as,
- * and the one that AWS's machines have their metadata at.
- */
-static bool
-local_address(const struct sockaddr *address)
-{
-	if (address->sa_family == AF_INET)
-		return local_v4(ntohl(((const struct sockaddr_in *) address)->sin_addr.s_addr));
-	if (address->sa_family == AF_INET6)
-	{
-		const uint8 *bytes = ((const struct sockaddr_in6 *) address)->sin6_addr.s6_addr;
-		static const uint8 zeros[12] = {0};
-		static const uint8 mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-		static const uint8 nat64[12] = {0, 0x64, 0xff, 0x9b};
-		static const uint8 metadata[4] = {0xfd, 0, 0x0e, 0xc2};
-		uint32		low = (uint32) bytes[12] << 24 | bytes[13] << 16 | bytes[14] << 8 | bytes[15];
-
-		if (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80)
-			return true;
-		if (memcmp(bytes, metadata, 4) == 0)
-			return true;
-		if (memcmp(bytes, zeros, 12) == 0)
-			return low <= 1 || local_v4(low);
-		if (memcmp(bytes, mapped, 12) == 0 || memcmp(bytes, nat64, 12) == 0)
-			return local_v4(low);
-		return false;
-	}
-	return true;
-}
-
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -265,7 +227,7 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	curl_socket_t fd;
 
 	/* the administrator has named the proxy; see also refuse_local_name() */
-	if (local_address(&address->addr) && !call->public.platform && !call->proxied)
+	if (policy_local_address(&address->addr) && !call->public.platform && !call->proxied)
 	{
 		if (!net_allow_local_endpoints)
 		{
@@ -436,33 +398,18 @@ url_host(const Call *call)
 
 /*
  * Does the call go through the proxy?  appflow.no_proxy is evaluated here and not
- * by libcurl, because the policy for endpoints depends on it.  An entry is a
- * host, or a domain with all that is in it; "*" is everything.
+ * by libcurl, because the policy for endpoints depends on it.
  */
 static bool
 uses_proxy(const Call *call)
 {
 	char	   *host;
-	bool		direct = false;
+	bool		direct;
 
 	if (net_proxy[0] == '\0' || call->public.platform)
 		return false;
 	host = url_host(call);
-	for (const char *entry = net_no_proxy; host != NULL && *entry != '\0' && !direct;)
-	{
-		size_t		length = strcspn(entry, ", ");
-		const char *name = entry[0] == '.' ? entry + 1 : entry;
-		size_t		name_length = length - (name - entry);
-		size_t		host_length = strlen(host);
-
-		if (length == 1 && entry[0] == '*')
-			direct = true;
-		else if (name_length > 0 && name_length <= host_length &&
-				 pg_strncasecmp(host + host_length - name_length, name, name_length) == 0)
-			direct = name_length == host_length || host[host_length - name_length - 1] == '.';
-		entry += length;
-		entry += strspn(entry, ", ");
-	}
+	direct = host != NULL && policy_listed(host, net_no_proxy);
 	curl_free(host);
 	return !direct;
 }
@@ -475,26 +422,8 @@ static void
 refuse_local_name(Call *call)
 {
 	char	   *host = url_host(call);
-	bool		local = false;
+	bool		local = host != NULL && policy_local_name(host);
 
-	if (host != NULL)
-	{
-		struct sockaddr_in v4 = {.sin_family = AF_INET};
-		struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-		size_t		length = strlen(host);
-
-		if (host[0] == '[' && host[length - 1] == ']')
-		{
-			host[length - 1] = '\0';
-			local = inet_pton(AF_INET6, host + 1, &v6.sin6_addr) == 1 &&
-				local_address((struct sockaddr *) &v6);
-		}
-		else if (inet_aton(host, &v4.sin_addr) != 0)
-			local = local_address((struct sockaddr *) &v4);
-		else
-			local = pg_strcasecmp(host, "localhost") == 0 ||
-				(length > 10 && pg_strcasecmp(host + length - 10, ".localhost") == 0);
-	}
 	curl_free(host);
 	if (local)
 	{
