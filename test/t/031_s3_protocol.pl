@@ -165,6 +165,8 @@ my $large = q{(SELECT string_agg(sha256(n::text::bytea), ''::bytea ORDER BY n) F
 value("CREATE TABLE large AS SELECT $large AS contents");
 my $size = value('SELECT length(contents) FROM large');
 my $digest = value("SELECT encode(sha256(contents), 'hex') FROM large");
+# two parts and a rest
+value('CREATE TABLE medium AS SELECT substr(contents, 1, 17000000) AS contents FROM large');
 requests();
 value("SELECT appflow.write_object('out', 'large', contents) FROM large");
 is(join(',', sort(requests())), 'POST 200,POST 200,PUT 200,PUT 200,PUT 200,PUT 200', 'four parts');
@@ -219,12 +221,12 @@ value("CREATE TABLE many AS SELECT 'side/' || n AS key, convert_to(repeat(n || '
 requests();
 value("SELECT appflow.write_objects('out', array_agg(key), array_agg(contents)) FROM many");
 is(value("SELECT count(*) FROM many WHERE appflow.read_object('out', key) = contents"), '60', 'sixty side by side');
-value("SELECT appflow.write_objects('out', '{m/1,m/2,m/3}', ARRAY[contents, contents, contents]) FROM large");
-is(value("SELECT count(*) FROM unnest('{m/1,m/2,m/3}'::text[]) key, large WHERE appflow.read_object('out', key) = contents"), '3', 'three large ones side by side');
+value("SELECT appflow.write_objects('out', '{m/1,m/2,m/3}', ARRAY[contents, contents, contents]) FROM medium");
+is(value("SELECT count(*) FROM unnest('{m/1,m/2,m/3}'::text[]) key, medium WHERE appflow.read_object('out', key) = contents"), '3', 'three large ones side by side');
 is(value("SELECT count(*) FROM pg_ls_dir('base', true, false) d, pg_ls_dir('base/' || d) f WHERE d = 'pgsql_tmp'"), '0', 'no temporary file is left');
 requests();
 fault(answer => { status => 403, code => 'AccessDenied' }, method => 'PUT', path => 'm/6.*partNumber=2');
-like(error_of("SELECT appflow.write_objects('out', '{m/4,m/5,m/6}', ARRAY[contents, contents, contents]) FROM large"), qr/^WF403/, 'one of three fails');
+like(error_of("SELECT appflow.write_objects('out', '{m/4,m/5,m/6}', ARRAY[contents, contents, contents]) FROM medium"), qr/^WF403/, 'one of three fails');
 is_deeply(ask('uploads'), [], 'all are aborted');
 is(value("SELECT count(*) FROM appflow.list_objects('out', 'm/')"), '3', 'and none is there');
 
@@ -247,7 +249,7 @@ cancelled('no answer to a list', "SELECT * FROM appflow.list_objects('lake')", 0
 cancelled('half a body', "SELECT appflow.read_object('out', 'large')", 0.3, hang => 1_000_000);
 cancelled('a trickle', "SELECT appflow.read_object('out', 'large')", 0.3, trickle => 20);
 cancelled('between retries', "SELECT appflow.read_object('lake', 'plain')", 0.3, answer => { status => 503, code => 'SlowDown', headers => { 'retry-after' => 30 } }, times => 9);
-cancelled('while sending', "SELECT appflow.write_object('out', 'cancelled', contents) FROM large", 0.5, hang => 'headers', path => 'partNumber=2');
+cancelled('while sending', "SELECT appflow.write_object('out', 'cancelled', contents) FROM medium", 0.5, hang => 'headers', path => 'partNumber=2');
 is_deeply(ask('uploads'), [], 'a cancelled upload is aborted');
 like(error_of("SET appflow.idle_timeout = '300ms'; SET appflow.max_retries = 0; SELECT appflow.read_object('lake', 'plain')"), qr/^no error/, 'a quick answer is in time');
 fault(hang => 'headers', times => 9);
@@ -266,7 +268,7 @@ foreach my $key ('flows/run-77/a', 'flows/run-78/b', 'elsewhere/run-77/c')
 	if ($pid == 0)
 	{
 		open STDERR, '>', '/dev/null';
-		exec 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "SELECT appflow.write_object('out', '$key', contents) FROM large";
+		exec 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "SELECT appflow.write_object('out', '$key', contents) FROM medium";
 	}
 	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%$key%' AND pid <> pg_backend_pid() AND wait_event_type = 'Extension'");
 	for (1 .. 50) { last if grep { $_ eq $key } @{ ask('uploads') }; Time::HiRes::sleep(0.1); }
@@ -279,9 +281,9 @@ is_deeply(ask('uploads'), [], 'termination aborts uploads too');
 # made by hand, as a crash would leave them
 fault(answer => { status => 500, code => 'InternalError' }, method => 'DELETE', path => 'uploadId', times => 99);
 fault(answer => { status => 403, code => 'AccessDenied' }, path => 'partNumber', times => 99);
-error_of("SELECT appflow.write_object('out', '$_', contents) FROM large")
+error_of("SELECT appflow.write_object('out', '$_', contents) FROM medium")
 	foreach map { ("flows/run-77/$_", "flows/run-78/$_") } 1 .. 3;
-error_of("SELECT appflow.write_object('out', 'elsewhere/run-77/x', contents) FROM large");
+error_of("SELECT appflow.write_object('out', 'elsewhere/run-77/x', contents) FROM medium");
 no_faults();
 is(scalar(@{ ask('uploads') }), 7, 'uploads that nobody aborted');
 value("SELECT appflow.remove_staged_objects('out', 'run-77', 'flows/')");
