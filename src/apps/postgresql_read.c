@@ -402,11 +402,14 @@ reader_next(RecordReader *base, Batch *batch)
 		executor_run(reader->query, BATCH_ROWS);
 		PopActiveSnapshot();
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		table_role_leave(&saved);
+		MemoryContextSwitchTo(oldcontext);
+		table_rethrow();
 	}
 	PG_END_TRY();
+	table_role_leave(&saved);
 	MemoryContextSwitchTo(oldcontext);
 
 	/* a plan that came to its end would begin anew */
