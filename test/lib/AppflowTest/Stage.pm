@@ -149,6 +149,10 @@ sub add_tests
 	closedir $handle;
 	_run('cp', '-a', "$top/expected", "$dir/expected") if -d "$top/expected";
 
+	# test/t/066_doc_examples.pl runs the examples of the pages
+	_run('cp', '-a', "$top/doc", "$top/README.md", $dir);
+	_run('chmod', '-R', 'a+rX', "$dir/doc", "$dir/README.md");
+
 	# test/t/040_shape_boundaries.pl makes its requests from the model
 	_run('mkdir', '-p', "$dir/src/operations");
 	_run('cp', "$top/src/operations/appflow.shapes", "$dir/src/operations/");
