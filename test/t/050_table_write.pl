@@ -3,6 +3,7 @@ use strict;
 use warnings;
 
 use AppflowTest::Tables;
+use Digest::MD5 qw(md5_hex);
 use Test::More;
 
 my $t = AppflowTest::Tables->new('table_write');
@@ -195,6 +196,36 @@ $t->load(entity => 'public.volatile_default', fields => ['id'], records => [ map
 is(sql('SELECT count(*) FROM volatile_default WHERE so_far IS NOT NULL'), '3', 'volatile defaults');
 $t->load(entity => 'public.ruled', fields => ['id'], records => [ { id => 1 } ]);
 is(sql(q{SELECT count(*) FROM ruled, log WHERE m = 'rule'}), '1', 'rules');
+
+# ---------- what else a table may refuse ----------
+
+sql(q{
+	CREATE TABLE apart (r int4range, EXCLUDE USING gist (r WITH &&));
+	CREATE TABLE indexed (t text); CREATE INDEX ON indexed (t);
+	CREATE TABLE divided (a int, b int GENERATED ALWAYS AS (100 / a) STORED NOT NULL CHECK (b < 50));
+	CREATE TABLE late_unique (id int UNIQUE DEFERRABLE);
+	CREATE TABLE nested (id int);
+	CREATE FUNCTION keep_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		BEGIN INSERT INTO num VALUES (new.id, 'once'); EXCEPTION WHEN unique_violation THEN NULL; END; RETURN new; END $$;
+	CREATE TRIGGER keep_once AFTER INSERT ON nested FOR EACH ROW EXECUTE FUNCTION keep_once();
+	CREATE FUNCTION lost(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN IF $1 = 3 THEN PERFORM FROM gone; END IF; RETURN $1; END $$;
+	CREATE TABLE broken_index (id int); CREATE INDEX ON broken_index (lost(id));
+});
+$r = $t->load(entity => 'public.apart', fields => ['r'], records => [ map { { r => $_ } } '[1,5)', '[3,8)', '[10,20)' ]);
+is(rejected($r), '2 23P01 conflicting key value violates exclusion constraint "apart_r_excl": Key (r)=([3,8)) conflicts with existing key (r)=([1,5))', 'exclusion constraint');
+$r = $t->load(entity => 'public.indexed', fields => ['t'], records => [ { t => 'a' }, { t => join('', map { md5_hex($_) } 1 .. 300) }, { t => 'b' } ]);
+like(rejected($r), qr/^2 54000 index row (?:requires|size) \d+ (?:bytes, maximum size is|exceeds)/, 'a value too long for an index');
+$r = $t->load(entity => 'public.divided', fields => ['a'], records => [ map { { a => $_ } } 1, 0, 4, undef ]);
+is(rejected($r), join("\n",
+	'1 23514 new row for relation "divided" violates check constraint "divided_b_check"',
+	'2 22012 division by zero',
+	'4 23502 null value in column "b" of relation "divided" violates not-null constraint'), 'generated columns that fail');
+$r = $t->load(entity => 'public.late_unique', operation => 'UPSERT', ids => ['id'], fields => ['id'], records => [ { id => 1 } ]);
+like($r->{message}, qr/table "public.late_unique" has no unique index on \(id\)/, 'a deferrable unique constraint is no arbiter');
+$r = $t->load(entity => 'public.nested', fields => ['id'], records => [ map { { id => $_ } } 1, 2, 77 ]);
+is("$r->{failures} " . sql(q{SELECT string_agg(id::text, ',') FROM num WHERE v = 'once'}), '0 77', 'triggers with subtransactions of their own');
+$r = $t->load(entity => 'public.broken_index', fields => ['id'], records => [ map { { id => $_ } } 1, 3, 4 ]);
+like("$r->{status} $r->{message} " . sql('SELECT count(*) FROM broken_index'), qr/^Error .*relation "gone" does not exist.* 0$/s, 'a broken index is not the record\'s fault');
 
 # ---------- identity ----------
 
