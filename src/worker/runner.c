@@ -30,7 +30,6 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
-#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -41,7 +40,9 @@
 #include "worker/worker.h"
 
 static volatile sig_atomic_t shutdown_requested = false;
-static volatile sig_atomic_t leaving = false;
+
+/* there is a run that a signal can break off */
+static volatile sig_atomic_t breakable = false;
 
 /*
  * A worker that is told to go first records how its run ended: the run is
@@ -55,11 +56,26 @@ handle_sigterm(SIGNAL_ARGS)
 
 	shutdown_requested = true;
 	InterruptPending = true;
-	if (leaving)
-		ProcDiePending = true;
-	else
+	if (breakable)
 		QueryCancelPending = true;
+	else
+		ProcDiePending = true;
 	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
+/* Between two runs there is nothing to cancel. */
+static void
+handle_sigint(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	if (breakable)
+	{
+		InterruptPending = true;
+		QueryCancelPending = true;
+		SetLatch(MyLatch);
+	}
 	errno = save_errno;
 }
 
@@ -255,6 +271,7 @@ execute_run(const ExecutionRow *execution)
 	char	   *activity = psprintf("appflow run of \"%s\"", execution->flow_name);
 
 	pgstat_report_activity(STATE_RUNNING, activity);
+	breakable = true;
 	PG_TRY();
 	{
 		if (shared_cancelled())
@@ -278,7 +295,7 @@ execute_run(const ExecutionRow *execution)
 
 		/* a second cancel must not interrupt the account of what happened */
 		HOLD_CANCEL_INTERRUPTS();
-		leaving = true;
+		breakable = false;
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
@@ -287,13 +304,13 @@ execute_run(const ExecutionRow *execution)
 		if (run != NULL)
 			flow_run_abort(run);
 		record_failure(execution, run, error);
-		leaving = false;
 		RESUME_CANCEL_INTERRUPTS();
 	}
 	PG_END_TRY();
 	shared_end_run();
 
 	/* a cancel was meant for the run that has just ended */
+	breakable = false;
 	QueryCancelPending = false;
 	pgstat_report_activity(STATE_IDLE, NULL);
 	MemoryContextSwitchTo(old);
@@ -441,7 +458,7 @@ appflow_worker_main(Datum argument)
 
 	memcpy(&slot, MyBgworkerEntry->bgw_extra, sizeof(slot));
 	pqsignal(SIGTERM, handle_sigterm);
-	pqsignal(SIGINT, StatementCancelHandler);
+	pqsignal(SIGINT, handle_sigint);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
 	if (!shared_attach(slot))
@@ -474,8 +491,6 @@ appflow_worker_main(Datum argument)
 		if (!shutdown_requested && installed())
 			sweep(context);
 	}
-	leaving = true;
-
 	/*
 	 * A run that came after the last look finds no free slot if the limit is
 	 * reached; so look again once ours is free.
