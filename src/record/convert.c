@@ -9,6 +9,7 @@
  *
  * Cells that are canonical already, and the usual text of numbers, are dealt
  * with first and inline; what is left goes through the slower general forms.
+ * UUIDs, bytes and JSON are in convert_forms.c.
  *
  * IDENTIFICATION
  *	  src/record/convert.c
@@ -22,6 +23,7 @@
 #include "codec/text.h"
 #include "common/string.h"
 #include "mb/pg_wchar.h"
+#include "record/convert_forms.h"
 #include "record/record.h"
 
 /* bytes of an offending value that a message quotes */
@@ -31,9 +33,6 @@
 #define EPOCH_MILLISECONDS_FROM INT64CONST(100000000000)
 
 #define MICROS_PER_DAY INT64CONST(86400000000)
-
-/* documents nested deeper than this are refused, as by the JSON reader */
-#define JSON_MAX_DEPTH 64
 
 /* a decimal literal taken apart; value = 0.DIGITS * 10^point, DIGITS being whole then fraction */
 typedef struct Decimal
@@ -54,8 +53,6 @@ typedef struct Decimal
 } Decimal;
 
 /* ---------- messages ---------- */
-
-static char *refuse(const Cell *cell, FieldType type, const char *format) pg_attribute_format_arg(3);
 
 /*
  * The value in quotes, cut at a character's end when long, control
@@ -98,9 +95,8 @@ quote_value(const Cell *cell, FieldType type)
 	return out.data;
 }
 
-/* format has one %s, for the quoted value */
-static char *
-refuse(const Cell *cell, FieldType type, const char *format)
+char *
+convert_refuse(const Cell *cell, FieldType type, const char *format)
 {
 	char	   *quoted = quote_value(cell, type);
 	char	   *message = psprintf(format, quoted);
@@ -134,19 +130,13 @@ kind_name(CellKind kind)
 	return "value";
 }
 
-static char *
-refuse_kind(const Cell *cell, const char *wanted)
+char *
+convert_refuse_kind(const Cell *cell, const char *wanted)
 {
 	return psprintf("a %s is not %s", kind_name(cell->kind), wanted);
 }
 
 /* ---------- numbers ---------- */
-
-static inline bool
-is_digit(char c)
-{
-	return (unsigned char) (c - '0') < 10;
-}
 
 /* digits with an optional minus, as long as they cannot overflow: nearly every integer there is */
 static inline bool
@@ -344,8 +334,8 @@ static char *
 refuse_integer(const Cell *cell, FieldType type, bool range)
 {
 	if (!range)
-		return refuse(cell, type, "%s is not an integer");
-	return refuse(cell, type, type == FIELD_INTEGER ?
+		return convert_refuse(cell, type, "%s is not an integer");
+	return convert_refuse(cell, type, type == FIELD_INTEGER ?
 				  "%s is out of range for type Integer" :
 				  "%s is out of range for type Long");
 }
@@ -380,7 +370,7 @@ to_integer(Cell *cell, FieldType type)
 			value = (int64) cell->real;
 			break;
 		default:
-			return refuse_kind(cell, "an integer");
+			return convert_refuse_kind(cell, "an integer");
 	}
 	if (type == FIELD_INTEGER && (value < PG_INT32_MIN || value > PG_INT32_MAX))
 		return refuse_integer(cell, type, true);
@@ -443,7 +433,7 @@ to_double(Cell *cell, FieldType type)
 				Decimal		d;
 
 				if (!scan_decimal(cell->data, cell->length, &d))
-					return refuse(cell, type, "%s is not a number");
+					return convert_refuse(cell, type, "%s is not a number");
 				if (!d.canonical && !d.exponent && d.point <= 308 && d.scale <= 1000)
 				{
 					/* ".5", "007": spelled otherwise than RFC 8259 has it */
@@ -453,7 +443,7 @@ to_double(Cell *cell, FieldType type)
 					pfree(literal);
 				}
 				else
-					return refuse(cell, type, "%s is out of range for a floating-point number");
+					return convert_refuse(cell, type, "%s is out of range for a floating-point number");
 			}
 			if (value == 0)
 			{
@@ -461,18 +451,18 @@ to_double(Cell *cell, FieldType type)
 
 				/* too small to be told from zero */
 				if (scan_decimal(cell->data, cell->length, &d) && !d.zero)
-					return refuse(cell, type, "%s is out of range for a floating-point number");
+					return convert_refuse(cell, type, "%s is out of range for a floating-point number");
 			}
 			break;
 		default:
-			return refuse_kind(cell, "a number");
+			return convert_refuse_kind(cell, "a number");
 	}
 	if (type == FIELD_FLOAT)
 	{
 		float		single = (float) value;
 
 		if ((isinf(single) && !isinf(value)) || (single == 0.0f && value != 0.0))
-			return refuse(cell, type, "%s is out of range for type Float");
+			return convert_refuse(cell, type, "%s is out of range for type Float");
 		value = (double) single;
 	}
 	*cell = cell_double(value);
@@ -486,7 +476,7 @@ fit_decimal(Batch *batch, Cell *cell, const Field *field)
 	Decimal		d;
 
 	if (!scan_decimal(cell->data, cell->length, &d))
-		return refuse(cell, field->type, "%s is not a decimal number");
+		return convert_refuse(cell, field->type, "%s is not a decimal number");
 	if (field->precision > 0 && !d.zero)
 	{
 		if (d.scale > field->scale)
@@ -512,7 +502,7 @@ fit_decimal(Batch *batch, Cell *cell, const Field *field)
 	if (field->precision == 0 && d.exponent && (d.point > 1000 || d.scale > 1000))
 	{
 		cell->kind = CELL_STRING;
-		return refuse(cell, field->type, "%s is not a decimal number");
+		return convert_refuse(cell, field->type, "%s is not a decimal number");
 	}
 	decimal_to_plain(batch, &d, cell);
 	return NULL;
@@ -541,7 +531,7 @@ to_decimal(Batch *batch, Cell *cell, const Field *field)
 				if (cell->kind == CELL_DOUBLE && (isnan(cell->real) || isinf(cell->real)))
 				{
 					if (!field->specials)
-						return refuse(cell, field->type, "%s is not a decimal number");
+						return convert_refuse(cell, field->type, "%s is not a decimal number");
 					*cell = isnan(cell->real) ? cell_text(CELL_STRING, "NaN", 3) :
 						cell->real > 0 ? cell_text(CELL_STRING, "Infinity", 8) :
 						cell_text(CELL_STRING, "-Infinity", 9);
@@ -557,7 +547,7 @@ to_decimal(Batch *batch, Cell *cell, const Field *field)
 			}
 			break;
 		default:
-			return refuse_kind(cell, "a decimal number");
+			return convert_refuse_kind(cell, "a decimal number");
 	}
 	if (field->specials && parse_special_number(&number, &special))
 		return NULL;
@@ -614,9 +604,9 @@ to_boolean(Cell *cell)
 			}
 			break;
 		default:
-			return refuse_kind(cell, "a boolean");
+			return convert_refuse_kind(cell, "a boolean");
 	}
-	return refuse(cell, FIELD_BOOLEAN, "%s is not a boolean");
+	return convert_refuse(cell, FIELD_BOOLEAN, "%s is not a boolean");
 }
 
 /* ---------- dates and times ---------- */
@@ -688,18 +678,18 @@ to_timestamp(Cell *cell, const Field *field)
 				(integer >= 100000000 || integer <= -100000000) &&
 				epoch_from_integer(integer, &micros))
 				break;
-			return refuse(cell, field->type, "%s is not an ISO 8601 date and time");
+			return convert_refuse(cell, field->type, "%s is not an ISO 8601 date and time");
 		case CELL_DATE:
 			if (__builtin_mul_overflow(cell->integer, MICROS_PER_DAY, &micros))
-				return refuse(cell, FIELD_DATE, "%s is out of range for type DateTime");
+				return convert_refuse(cell, FIELD_DATE, "%s is out of range for type DateTime");
 			break;
 		case CELL_INTEGER:
 			if (!epoch_from_integer(cell->integer, &micros))
-				return refuse(cell, field->type, "%s is out of range for type DateTime");
+				return convert_refuse(cell, field->type, "%s is out of range for type DateTime");
 			break;
 		case CELL_NUMBER:
 			if (!epoch_from_text(cell->data, cell->length, &micros))
-				return refuse(cell, field->type, "%s is not a count of seconds or milliseconds since 1970");
+				return convert_refuse(cell, field->type, "%s is not a count of seconds or milliseconds since 1970");
 			break;
 		case CELL_DOUBLE:
 			{
@@ -707,12 +697,12 @@ to_timestamp(Cell *cell, const Field *field)
 
 				value *= fabs(value) >= (double) EPOCH_MILLISECONDS_FROM ? 1000.0 : 1000000.0;
 				if (isnan(value) || fabs(value) > 9.2e18)
-					return refuse(cell, field->type, "%s is not a count of seconds or milliseconds since 1970");
+					return convert_refuse(cell, field->type, "%s is not a count of seconds or milliseconds since 1970");
 				micros = (int64) rint(value);
 			}
 			break;
 		default:
-			return refuse_kind(cell, "a date and time");
+			return convert_refuse_kind(cell, "a date and time");
 	}
 	*cell = cell_integer(CELL_TIMESTAMP, micros);
 	return NULL;
@@ -735,18 +725,18 @@ to_date(Cell *cell, const Field *field)
 			if (is_infinity(cell) && field->specials)
 				return NULL;
 			if (!text_parse_datetime(cell->data, cell->length, &micros, &has_zone))
-				return refuse(cell, field->type, "%s is not an ISO 8601 date");
+				return convert_refuse(cell, field->type, "%s is not an ISO 8601 date");
 			if (micros % MICROS_PER_DAY != 0)
-				return refuse(cell, field->type, "%s has a time of day and is not a date");
+				return convert_refuse(cell, field->type, "%s has a time of day and is not a date");
 			days = micros / MICROS_PER_DAY;
 			break;
 		case CELL_TIMESTAMP:
 			if (cell->integer % MICROS_PER_DAY != 0)
-				return refuse(cell, FIELD_DATETIME, "%s has a time of day and is not a date");
+				return convert_refuse(cell, FIELD_DATETIME, "%s has a time of day and is not a date");
 			days = cell->integer / MICROS_PER_DAY;
 			break;
 		default:
-			return refuse_kind(cell, "a date");
+			return convert_refuse_kind(cell, "a date");
 	}
 	*cell = cell_integer(CELL_DATE, days);
 	return NULL;
@@ -774,33 +764,33 @@ to_time(Batch *batch, Cell *cell)
 	uint32		end = 5;
 
 	if (cell->kind != CELL_STRING)
-		return refuse_kind(cell, "a time of day");
+		return convert_refuse_kind(cell, "a time of day");
 	if (length > 0 && p[length - 1] == 'Z')
 		length--;
 	if (length < 5 || !two_digits(p, 25, &hour) || p[2] != ':' || !two_digits(p + 3, 60, &minute))
-		return refuse(cell, FIELD_TIME, "%s is not an ISO 8601 time of day");
+		return convert_refuse(cell, FIELD_TIME, "%s is not an ISO 8601 time of day");
 	if (length > 5)
 	{
 		if (length < 8 || p[5] != ':' || !two_digits(p + 6, 60, &second))
-			return refuse(cell, FIELD_TIME, "%s is not an ISO 8601 time of day");
+			return convert_refuse(cell, FIELD_TIME, "%s is not an ISO 8601 time of day");
 		end = 8;
 	}
 	if (length > 8)
 	{
 		if (p[8] != '.' || length == 9)
-			return refuse(cell, FIELD_TIME, "%s is not an ISO 8601 time of day");
+			return convert_refuse(cell, FIELD_TIME, "%s is not an ISO 8601 time of day");
 		for (uint32 i = 9; i < length; i++)
 		{
 			if (!is_digit(p[i]))
-				return refuse(cell, FIELD_TIME, "%s is not an ISO 8601 time of day");
+				return convert_refuse(cell, FIELD_TIME, "%s is not an ISO 8601 time of day");
 			if (p[i] != '0')
 				end = i + 1;
 		}
 		if (end > 15)
-			return refuse(cell, FIELD_TIME, "%s has more than 6 digits of a second");
+			return convert_refuse(cell, FIELD_TIME, "%s has more than 6 digits of a second");
 	}
 	if (hour == 24 && (minute > 0 || second > 0 || end > 8))
-		return refuse(cell, FIELD_TIME, "%s is not an ISO 8601 time of day");
+		return convert_refuse(cell, FIELD_TIME, "%s is not an ISO 8601 time of day");
 	if (end == 5)
 	{
 		char	   *full = batch_alloc(batch, 8);
@@ -812,369 +802,6 @@ to_time(Batch *batch, Cell *cell)
 	else
 		cell->length = end;
 	return NULL;
-}
-
-/* ---------- text of other forms ---------- */
-
-static inline int
-hex_digit(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* as PostgreSQL takes it: hyphens after any group of four digits, braces around; out in canonical form */
-static char *
-to_uuid(Batch *batch, Cell *cell)
-{
-	static const char hex[] = "0123456789abcdef";
-	const char *p = cell->data;
-	uint32		length = cell->length;
-	char		text[36];
-	int			n = 0;
-	int			digits = 0;
-	bool		same = length == 36;
-
-	if (cell->kind != CELL_STRING)
-		return refuse_kind(cell, "a UUID");
-	if (length >= 2 && p[0] == '{' && p[length - 1] == '}')
-	{
-		p++;
-		length -= 2;
-	}
-	for (uint32 i = 0; i < length; i++)
-	{
-		int			digit = hex_digit(p[i]);
-
-		if (p[i] == '-' && digits > 0 && digits < 32 && digits % 4 == 0 && p[i - 1] != '-')
-			continue;
-		if (digit < 0 || digits == 32)
-			return refuse(cell, FIELD_UUID, "%s is not a UUID");
-		if (digits == 8 || digits == 12 || digits == 16 || digits == 20)
-			text[n++] = '-';
-		text[n++] = hex[digit];
-		digits++;
-	}
-	if (digits != 32)
-		return refuse(cell, FIELD_UUID, "%s is not a UUID");
-	if (!same || memcmp(cell->data, text, 36) != 0)
-		*cell = cell_text(CELL_STRING, batch_copy(batch, text, 36), 36);
-	return NULL;
-}
-
-static inline int
-base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (is_digit(c))
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	if (c == '/')
-		return 63;
-	return -1;
-}
-
-static const char base64_digits[] =
-"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/* three bytes a time into four digits; returns the end of what was written */
-static char *
-base64_encode(char *out, const unsigned char *data, size_t length)
-{
-	size_t		i;
-
-	for (i = 0; i + 3 <= length; i += 3)
-	{
-		uint32		bits = (uint32) data[i] << 16 | (uint32) data[i + 1] << 8 | data[i + 2];
-
-		*out++ = base64_digits[bits >> 18];
-		*out++ = base64_digits[bits >> 12 & 63];
-		*out++ = base64_digits[bits >> 6 & 63];
-		*out++ = base64_digits[bits & 63];
-	}
-	if (i < length)
-	{
-		bool		two = i + 1 < length;
-		uint32		bits = (uint32) data[i] << 16 | (two ? (uint32) data[i + 1] << 8 : 0);
-
-		*out++ = base64_digits[bits >> 18];
-		*out++ = base64_digits[bits >> 12 & 63];
-		*out++ = two ? base64_digits[bits >> 6 & 63] : '=';
-		*out++ = '=';
-	}
-	return out;
-}
-
-Cell
-cell_from_bytes(Batch *batch, const void *data, size_t length)
-{
-	char	   *text = batch_alloc(batch, (length + 2) / 3 * 4);
-
-	return cell_text(CELL_STRING, text, base64_encode(text, data, length) - text);
-}
-
-size_t
-cell_base64_decode(const Cell *cell, void *out)
-{
-	const char *p = cell->data;
-	unsigned char *o = out;
-
-	for (uint32 i = 0; i + 4 <= cell->length; i += 4, p += 4)
-	{
-		uint32		bits = (uint32) base64_value(p[0]) << 18 | (uint32) base64_value(p[1]) << 12;
-
-		*o++ = bits >> 16;
-		if (p[2] == '=')
-			break;
-		bits |= (uint32) base64_value(p[2]) << 6;
-		*o++ = bits >> 8 & 255;
-		if (p[3] == '=')
-			break;
-		bits |= (uint32) base64_value(p[3]);
-		*o++ = bits & 255;
-	}
-	return o - (unsigned char *) out;
-}
-
-/*
- * Base64 with padding, with or without line breaks; also PostgreSQL's own
- * hexadecimal form (\x...), which base64 cannot be mistaken for.
- */
-static char *
-to_binary(Batch *batch, Cell *cell)
-{
-	const char *p = cell->data;
-	uint32		length = cell->length;
-	uint32		ndigits = 0;
-	uint32		nbreaks = 0;
-	uint32		npadding = 0;
-	char		last = 'A';
-
-	if (cell->kind != CELL_STRING)
-		return refuse_kind(cell, "base64");
-	if (length >= 2 && p[0] == '\\' && p[1] == 'x')
-	{
-		unsigned char *bytes;
-
-		if (length % 2 != 0)
-			return refuse(cell, FIELD_BINARY, "%s has an odd number of hexadecimal digits");
-		bytes = batch_alloc(batch, length / 2);
-		for (uint32 i = 2; i < length; i += 2)
-		{
-			if (hex_digit(p[i]) < 0 || hex_digit(p[i + 1]) < 0)
-				return refuse(cell, FIELD_BINARY, "%s is not base64");
-			bytes[i / 2 - 1] = hex_digit(p[i]) << 4 | hex_digit(p[i + 1]);
-		}
-		*cell = cell_from_bytes(batch, bytes, length / 2 - 1);
-		return NULL;
-	}
-	for (uint32 i = 0; i < length; i++)
-	{
-		if (p[i] == '\n' || p[i] == '\r')
-			nbreaks++;
-		else if (p[i] == '=' && npadding < 2)
-			npadding++;
-		else if (base64_value(p[i]) >= 0 && npadding == 0)
-		{
-			ndigits++;
-			last = p[i];
-		}
-		else
-			return refuse(cell, FIELD_BINARY, "%s is not base64");
-	}
-
-	/* bits beyond the last byte must be zero: otherwise something was cut */
-	if ((ndigits + npadding) % 4 != 0 || (npadding > 0 && ndigits % 4 < 2) ||
-		(npadding == 1 && (base64_value(last) & 3) != 0) ||
-		(npadding == 2 && (base64_value(last) & 15) != 0))
-		return refuse(cell, FIELD_BINARY, "%s is not base64");
-	if (nbreaks > 0)
-	{
-		char	   *text = batch_alloc(batch, ndigits + npadding);
-		uint32		n = 0;
-
-		for (uint32 i = 0; i < length; i++)
-		{
-			if (p[i] != '\n' && p[i] != '\r')
-				text[n++] = p[i];
-		}
-		*cell = cell_text(CELL_STRING, text, n);
-	}
-	return NULL;
-}
-
-/* ---------- JSON ---------- */
-
-/* the end of a string's text that starts behind its quote, or NULL */
-static const char *
-skip_json_string(const char *p, const char *end)
-{
-	for (; p < end; p++)
-	{
-		if (*p == '"')
-			return p + 1;
-		if ((unsigned char) *p < 0x20)
-			return NULL;
-		if (*p != '\\')
-			continue;
-		if (++p == end)
-			return NULL;
-		if (*p == 'u')
-		{
-			if (end - p < 5)
-				return NULL;
-			for (int i = 1; i <= 4; i++)
-			{
-				if (hex_digit(p[i]) < 0)
-					return NULL;
-			}
-			p += 4;
-		}
-		else if (*p == '\0' || strchr("\"\\/bfnrt", *p) == NULL)
-			return NULL;
-	}
-	return NULL;
-}
-
-static inline const char *
-skip_json_space(const char *p, const char *end)
-{
-	while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
-		p++;
-	return p;
-}
-
-/* whether text is one JSON object or array (RFC 8259); no recursion, so no depth hurts */
-static bool
-is_json_document(const char *data, uint32 length)
-{
-	const char *p = data;
-	const char *end = data + length;
-	char		stack[JSON_MAX_DEPTH];
-	int			depth = 0;
-
-	for (;;)
-	{
-		/* a value, or the end of an empty object or array */
-		p = skip_json_space(p, end);
-		if (p == end)
-			return false;
-		if (*p == '{' || *p == '[')
-		{
-			char		close = *p == '{' ? '}' : ']';
-
-			if (depth == JSON_MAX_DEPTH)
-				return false;
-			stack[depth++] = close;
-			p = skip_json_space(p + 1, end);
-			if (p == end)
-				return false;
-			if (*p != close)
-			{
-				if (close == ']')
-					continue;
-				goto member;
-			}
-		}
-		else if (depth == 0)
-			return false;
-		else if (*p == '"')
-		{
-			p = skip_json_string(p + 1, end);
-			if (p == NULL)
-				return false;
-			goto after_value;
-		}
-		else
-		{
-			const char *start = p;
-			size_t		n;
-
-			while (p < end && strchr(" \n\r\t,]}", *p) == NULL)
-				p++;
-			n = p - start;
-			if (!(n == 4 && memcmp(start, "true", 4) == 0) &&
-				!(n == 5 && memcmp(start, "false", 5) == 0) &&
-				!(n == 4 && memcmp(start, "null", 4) == 0) &&
-				!text_is_number(start, n))
-				return false;
-			goto after_value;
-		}
-
-		/* here p is at the bracket that closes an empty object or array */
-close:
-		p++;
-		depth--;
-after_value:
-		p = skip_json_space(p, end);
-		if (depth == 0)
-			return p == end;
-		if (p == end)
-			return false;
-		if (*p == stack[depth - 1])
-			goto close;
-		if (*p != ',')
-			return false;
-		p = skip_json_space(p + 1, end);
-		if (stack[depth - 1] == ']')
-			continue;
-member:
-		if (p == end || *p != '"')
-			return false;
-		p = skip_json_string(p + 1, end);
-		if (p == NULL)
-			return false;
-		p = skip_json_space(p, end);
-		if (p == end || *p != ':')
-			return false;
-		p++;
-	}
-}
-
-/*
- * Text that is a whole JSON object or array counts as one (CSV has no other
- * way to give it); any other text is a JSON string.
- */
-static char *
-to_json(Batch *batch, Cell *cell, FieldType source)
-{
-	switch (cell->kind)
-	{
-		case CELL_STRING:
-			if (cell->length >= 2)
-			{
-				const char *p = skip_json_space(cell->data, cell->data + cell->length);
-
-				if (p < cell->data + cell->length && (*p == '{' || *p == '[') &&
-					is_json_document(cell->data, cell->length))
-					cell->kind = CELL_JSON;
-			}
-			return NULL;
-		case CELL_INTEGER:
-		case CELL_DOUBLE:
-		case CELL_DATE:
-		case CELL_TIMESTAMP:
-			{
-				char	   *text = batch_alloc(batch, CELL_TEXT_MAX);
-				size_t		length = text_format_cell(cell, source, text);
-				bool		number = cell->kind == CELL_INTEGER ||
-					(cell->kind == CELL_DOUBLE && !isnan(cell->real) && !isinf(cell->real));
-
-				*cell = cell_text(number ? CELL_NUMBER : CELL_STRING, text, length);
-			}
-			return NULL;
-		default:
-			return NULL;
-	}
 }
 
 /* ---------- entry ---------- */
@@ -1222,11 +849,11 @@ cell_convert_from(Batch *batch, Cell *cell, FieldType source, const Field *field
 		case FIELD_TIME:
 			return to_time(batch, cell);
 		case FIELD_UUID:
-			return to_uuid(batch, cell);
+			return convert_to_uuid(batch, cell);
 		case FIELD_BINARY:
-			return to_binary(batch, cell);
+			return convert_to_binary(batch, cell);
 		case FIELD_JSON:
-			return to_json(batch, cell, source);
+			return convert_to_json(batch, cell, source);
 	}
 	return psprintf("unknown field type %d", (int) field->type);
 }
