@@ -396,5 +396,62 @@ is($run->{message}, 'partition key "b" is not a field of the destination', 'a pa
 my $many = partitions('many partitions at once', lines(map { sprintf '{"k":"%04d","v":"%s"}', $_ % 1500, 'x' x 50 } 1 .. 6000), [ map_all(), partition('k') ],
 	{ map { my $k = sprintf '%04d', $_; ("k=$k/" => sprintf(qq({"k":"%s","v":"%s"}\n), $k, 'x' x 50) x 4) } 0 .. 1499 });
 
+# ---------------------------------------------------------------- tables as the source
+
+$flows->sql(q{
+	CREATE TABLE public.typed (id int, day date, at timestamptz, wall timestamp, amount numeric(10,2), ok boolean, doc jsonb, note text);
+	INSERT INTO public.typed VALUES
+		(1, '2024-02-29', '2024-02-29 01:00:00+01', '2024-02-29 01:00:00', 1.50, true, '{"a":{"b":"x"}}', 'one'),
+		(2, '2024-03-01', '2024-03-01 00:00:00Z', '2024-03-01 00:00:00', 20, false, '[1]', null),
+		(3, null, null, null, null, null, null, 'three');
+});
+
+sub from_table
+{
+	my ($tasks, %more) = @_;
+	my $definition = $flows->definition(prefix => 'x', tasks => $tasks, %more);
+	$definition->{sourceFlowConfig} = {
+		connectorType => 'CustomConnector', connectorProfileName => 'PostgreSQL',
+		sourceConnectorProperties => { CustomConnector => { entityName => 'public.typed' } }
+	};
+	foreach my $task (@$tasks) { $task->{connectorOperator} = { CustomConnector => values %{ $task->{connectorOperator} } }; }
+	return $flows->move(definition => $definition);
+}
+
+foreach my $case (
+	[ 'day', 'GREATER_THAN', { VALUE => '2024-02-29' }, '2' ],
+	[ 'day', 'GREATER_THAN', { DATA_TYPE => 'date', VALUE => '1709164800000' }, '2' ],
+	[ 'day', 'NOT_EQUAL_TO', { VALUES => '2024-02-29,2024-02-28' }, '2' ],
+	[ 'at', 'EQUAL_TO', { VALUE => '2024-02-29T00:00:00Z' }, '1' ],
+	[ 'at', 'EQUAL_TO', { DATA_TYPE => 'datetime', VALUE => '1709164800000' }, '1' ],
+	[ 'at', 'BETWEEN', { DATA_TYPE => 'datetime', LOWER_BOUND => '2024-02-29T00:00:00Z', UPPER_BOUND => '2024-03-01T00:00:01Z' }, '2' ],
+	[ 'wall', 'LESS_THAN', { VALUE => '2024-03-01T00:00:00' }, '1' ],
+	[ 'amount', 'GREATER_THAN', { VALUE => '3' }, '2' ],
+	[ 'amount', 'EQUAL_TO', { DATA_TYPE => 'decimal', VALUE => '1.5' }, '1' ],
+	[ 'ok', 'EQUAL_TO', { VALUE => 'false' }, '2' ],
+	[ 'ok', 'NOT_EQUAL_TO', { DATA_TYPE => 'boolean', VALUE => 'false' }, '1' ],
+	[ 'note', 'CONTAINS', { VALUES => 'hre,on' }, '1 3' ],
+	[ 'id', 'LESS_THAN_OR_EQUAL_TO', { VALUE => '2.5' }, '1 2' ],
+	[ 'doc', 'CONTAINS', { VALUE => '"b"' }, '1' ])
+{
+	my ($field, $operator, $properties, $expected) = @$case;
+	$run = from_table([ rows($field, $operator, %$properties), mapping('id') ]);
+	is(defined $run->{refused} ? "refused: $run->{refused}" : join(' ', $run->{text} =~ /(\d+)/g), $expected,
+		"table: $field $operator " . json_text($properties)) or diag($run->{message} // '');
+}
+$run = from_table([ map_all(EXCLUDE_SOURCE_FIELDS_LIST => 'doc,wall'), mask('id', 'ALL', MASK_LENGTH => '2'), mask('at', 'LAST_N', MASK_LENGTH => '10'), truncated('amount', '2'),
+		merge([qw(day ok)], 'm', CONCAT_FORMAT => '${day}/${ok}'), mapping('m') ]);
+is($run->{text}, lines('{"m":"2024-02-29/true","id":"**","day":"2024-02-29","at":"2024-02-29**********","amount":"1.","ok":true,"note":"one"}',
+		'{"m":"2024-03-01/false","id":"**","day":"2024-03-01","at":"2024-03-01**********","amount":"20","ok":false,"note":null}',
+		'{"m":"/","id":"**","day":null,"at":null,"amount":null,"ok":null,"note":"three"}'), 'table: values of any type are masked, cut and joined as their text')
+  or diag($run->{refused} // $run->{message});
+$run = from_table([ map_all(), mask('id', 'ALL', MASK_LENGTH => '2'), arithmetic([qw(amount amount)], 's', 'ADDITION'), mapping('s', 's', 'decimal(12,2)') ], to => 'PARQUET');
+my $parquet = $flows->parquet($run->{text});
+is_deeply($parquet->{types}, [ 'DECIMAL(12,2)', 'VARCHAR', 'DATE', 'TIMESTAMP WITH TIME ZONE', 'TIMESTAMP', 'DECIMAL(10,2)', 'BOOLEAN', 'JSON', 'VARCHAR' ],
+	'table to Parquet: types of the columns, text of what is masked') or diag(explain $parquet, $run);
+is_deeply($parquet->{rows}[0], [ '3.00', '**', '2024-02-29', '2024-02-29 00:00:00+00', '2024-02-29 01:00:00', '1.50', 'true', '{"a": {"b": "x"}}', 'one' ], '... values');
+$run = from_table([ map_all(), partition(qw(day ok)) ], to => 'CSV');
+is(join(' ', sort map { s{^[^/]*/}{}r =~ s{/[^/]*$}{}r } keys %{ $run->{files} }), 'day=2024-02-29/ok=true day=2024-03-01/ok=false day=null/ok=null', 'table: partitions by date and boolean');
+
 is_deeply([ $flows->leftovers ], [], 'nothing is left half-written');
 done_testing();
