@@ -315,7 +315,7 @@ project(Relation rel, const TableName *name, const ReadRequest *request)
 					errmsg("table \"%s\" has no column \"%s\"", name->display, (char *) lfirst(cell)));
 	}
 	schema = schema_create();
-	if (request->fields == NIL && request->all_fields)
+	if (request->all_fields)
 	{
 		for (int i = 0; i < all->nfields; i++)
 		{
@@ -324,15 +324,9 @@ project(Relation rel, const TableName *name, const ReadRequest *request)
 		}
 	}
 	foreach(cell, request->fields)
-		add_projected(schema, rel, name, all, lfirst(cell));
-	if (request->fields != NIL && request->all_fields)
 	{
-		for (int i = 0; i < all->nfields; i++)
-		{
-			if (schema_find(schema, all->fields[i].name) < 0 &&
-				!list_has_name(request->exclude, all->fields[i].name))
-				add_projected(schema, rel, name, all, all->fields[i].name);
-		}
+		if (schema_find(schema, lfirst(cell)) < 0)
+			add_projected(schema, rel, name, all, lfirst(cell));
 	}
 	return schema;
 }
