@@ -55,5 +55,12 @@ RETURNS text LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'appflow_read_secret_file';
 COMMENT ON FUNCTION read_secret_file IS
 	'text of a file on the server that holds a secret, without its last line''s end: keeps it out of the statement';
 
-REVOKE ALL ON FUNCTION create_master_key_file, rotate_master_key, rewrap_secrets, read_secret_file
+CREATE FUNCTION read_secret_json(path text)
+RETURNS jsonb LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'appflow_read_secret_json';
+
+COMMENT ON FUNCTION read_secret_json IS
+	'JSON of a file on the server that holds secrets, such as a request: keeps it out of the statement, and out of errors';
+
+REVOKE ALL ON FUNCTION create_master_key_file, rotate_master_key, rewrap_secrets, read_secret_file,
+	read_secret_json
 FROM PUBLIC;

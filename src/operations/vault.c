@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "record/errors.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "vault/vault.h"
 
 #define MAX_SECRET_FILE (64 * 1024)
@@ -29,6 +30,7 @@ PG_FUNCTION_INFO_V1(appflow_create_master_key_file);
 PG_FUNCTION_INFO_V1(appflow_rotate_master_key);
 PG_FUNCTION_INFO_V1(appflow_rewrap_secrets);
 PG_FUNCTION_INFO_V1(appflow_read_secret_file);
+PG_FUNCTION_INFO_V1(appflow_read_secret_json);
 
 /* whoever was granted EXECUTE: it is the superuser's own part */
 static void
@@ -62,10 +64,10 @@ appflow_rewrap_secrets(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(secret_rewrap_all(false));
 }
 
-Datum
-appflow_read_secret_file(PG_FUNCTION_ARGS)
+/* A file's text, without the end of its last line. */
+static text *
+read_secret(const char *path)
 {
-	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	text	   *contents;
 	char	   *buffer;
 	size_t		length;
@@ -93,5 +95,48 @@ appflow_read_secret_file(PG_FUNCTION_ARGS)
 				errmsg("secret file \"%s\" is not text in the database's encoding", path));
 	}
 	SET_VARSIZE(contents, VARHDRSZ + length);
-	PG_RETURN_TEXT_P(contents);
+	return contents;
+}
+
+Datum
+appflow_read_secret_file(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(read_secret(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+}
+
+/*
+ * Not a cast of read_secret_file(): what the server says of malformed JSON shows
+ * a part of it.
+ */
+Datum
+appflow_read_secret_json(PG_FUNCTION_ARGS)
+{
+	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *contents = text_to_cstring(read_secret(path));
+	MemoryContext context = CurrentMemoryContext;
+	volatile Datum value = (Datum) 0;
+	volatile bool malformed = false;
+
+	PG_TRY();
+	{
+		value = DirectFunctionCall1(jsonb_in, CStringGetDatum(contents));
+	}
+	PG_CATCH();
+	{
+		int			sqlstate = geterrcode();
+
+		OPENSSL_cleanse(contents, strlen(contents));
+		if (ERRCODE_TO_CATEGORY(sqlstate) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		malformed = true;
+	}
+	PG_END_TRY();
+	if (malformed)
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				errmsg("secret file \"%s\" is not valid JSON", path));
+	OPENSSL_cleanse(contents, strlen(contents));
+	PG_RETURN_DATUM(value);
 }

@@ -10,7 +10,8 @@ use Test::More;
 
 my $place = PostgreSQL::Test::Utils::tempdir();
 # the end of a key id may be seen
-my @planted = qw(planted-secret-file planted-token-file planted-secret-copy planted-token-copy AKIDPLANTEDFILE AKIDPLANTEDCOPY);
+my @planted = qw(planted-secret-file planted-token-file planted-secret-copy planted-token-copy AKIDPLANTEDFILE AKIDPLANTEDCOPY
+	planted-api-file planted-api-copy planted-app-file planted-app-copy planted-malformed);
 
 # what a secret looks like in other clothes
 sub forms
@@ -74,6 +75,7 @@ pg_stat_statements.track = all
 compute_query_id = on
 });
 	$node->start;
+	$node->safe_psql('postgres', 'CREATE ROLE maker');
 	return $node;
 }
 
@@ -120,6 +122,33 @@ is(error_of($node, qq{
 	SELECT appflow.create_object_store('from-copy', 'http://127.0.0.1:$port', '{from-copy}', NULL, id, secret, token) FROM credentials;
 	COMMIT}), 'no error: ', 'credentials from a file of the client');
 
+# a profile, from a file of the server, and by a role that may not read one
+sub profile
+{
+	my ($name) = @_;
+	return qq({"connectorProfileName": "$name", "clientToken": "token-$name", "connectorType": "Datadog", "connectionMode": "Public", "connectorProfileConfig": {)
+	  . qq("connectorProfileProperties": {"Datadog": {"instanceUrl": "https://api.datadoghq.com"}}, )
+	  . qq("connectorProfileCredentials": {"Datadog": {"apiKey": "planted-api-$name", "applicationKey": "planted-app-$name"}}}}\n);
+}
+append_to_file("$place/profile.json", profile('file'));
+append_to_file("$place/malformed.json", profile('planted-malformed') =~ s/\}$//r);
+chmod 0600, "$place/profile.json", "$place/malformed.json";
+is(error_of($node, "SELECT appflow.create_connector_profile(appflow.read_secret_json('$place/profile.json'))"), 'no error: ', 'a profile from a file of the server');
+like(error_of($node, "SELECT appflow.create_connector_profile(appflow.read_secret_json('$place/malformed.json'))"),
+	qr/^22P02: secret file ".*malformed\.json" is not valid JSON$/, 'malformed, it is not shown');
+is(say_to($node, "SELECT appflow.read_secret_json('$place/profile.json') -> 'connectionMode'"), '"Public"', 'JSON of a file');
+append_to_file("$place/client.json", profile('copy'));
+$node->safe_psql('postgres', 'GRANT EXECUTE ON FUNCTION appflow.create_connector_profile(jsonb) TO maker');
+is(error_of($node, qq{
+	SET ROLE maker;
+	BEGIN;
+	CREATE TEMPORARY TABLE request (body jsonb) ON COMMIT DROP;
+	\\copy request FROM '$place/client.json' (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')
+	SELECT appflow.create_connector_profile(body) FROM request;
+	COMMIT}), 'no error: ', 'a profile from a file of the client');
+is(say_to($node, "SELECT string_agg(connector_profile_name, ',' ORDER BY connector_profile_name) FROM appflow.connector_profiles WHERE has_credentials"), 'copy,file', 'both are there');
+like(error_of($node, 'SET ROLE maker; SELECT ' . "appflow.read_secret_json('$place/profile.json')"), qr/^42501: permission denied/, 'files of the server are not for everybody');
+
 # they are what they were
 foreach my $kind (qw(file copy))
 {
@@ -141,8 +170,9 @@ say_to($node, "SELECT appflow.create_object_store('from-file', 'http://127.0.0.1
 say_to($node, "SELECT appflow.create_object_store('x', 'file:///tmp', access_key_id => appflow.read_secret_file('$place/id'), secret_access_key => appflow.read_secret_file('$place/secret'))");
 say_to($node, "SELECT appflow.write_object('from-file', 'x', 'x'), appflow.read_object('from-copy', 'x')");
 say_to($node, 'SELECT appflow.rotate_master_key()');
-is(say_to($node, "SELECT count(*), count(DISTINCT key_id) FROM appflow.secrets WHERE key_id <> 'moved'"), '2|1', 'rotated');
+is(say_to($node, "SELECT count(*), count(DISTINCT key_id) FROM appflow.secrets WHERE key_id <> 'moved'"), '4|1', 'rotated');
 say_to($node, "SELECT appflow.alter_object_store('from-copy')");
+say_to($node, "SELECT appflow.describe_connector_profiles('{}')");
 say_to($node, 'SELECT * FROM pg_stat_activity; SELECT * FROM pg_stat_statements; SELECT * FROM pg_settings');
 my @relations = split /\n/, $node->safe_psql('postgres', q{
 	SELECT oid::regclass FROM pg_class WHERE relnamespace = 'appflow'::regnamespace AND relkind IN ('r', 'v', 'm', 'p', 'f')});
@@ -152,7 +182,7 @@ say_to($node, "SELECT r::text FROM $_ r") foreach @relations;
 unlike($said, qr/$any/, 'not in what was answered, errors and plans included');
 my ($plain) = run_command([ 'pg_dump', '-d', $node->connstr('postgres') ]);
 unlike($plain, qr/$any/, 'not in a dump');
-like($plain, qr/^COPY appflow\.secret \([^\n]*\n(?:object store[^\n]*\n)?object store\tfrom-copy\t[0-9a-f]{16}\t\\\\x01/m, 'which holds what is sealed');
+like($plain, qr/^COPY appflow\.secret \([^\n]*\n(?:[^\n]*\n){0,3}object store\tfrom-copy\t[0-9a-f]{16}\t\\\\x01/m, 'which holds what is sealed');
 my ($all) = run_command([ 'pg_dumpall', '-d', $node->connstr('postgres') ]);
 unlike($all, qr/$any/, 'nor in a dump of all');
 
@@ -231,5 +261,6 @@ is(error_of($without, "SELECT appflow.create_object_store('from-file', 'http://1
 append_to_file("$place/other.key", slurp_file("$place/master.key"));
 like(error_of($without, "SELECT * FROM appflow.list_objects('from-copy')"), qr/^WF403: /, 'once the key is among those known, the others open');
 is(error_of($without, 'SELECT appflow.rewrap_secrets()'), 'no error: ', 'and can be rewrapped');
+is(say_to($without, "SELECT string_agg(name, ',') FROM appflow.secrets WHERE key_id = (SELECT key_id FROM appflow.secrets WHERE name = 'from-file') AND purpose = 'profile'") =~ tr/,//, 1, 'profiles with them');
 $without->stop;
 done_testing();
