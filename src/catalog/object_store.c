@@ -26,11 +26,13 @@
 
 /*
  * The three texts of the credentials as one secret: the lengths of the first two,
- * then all of them.  "-" as the third's length says that there is none.
+ * "+" or "-" for whether there is a third, then all of them.
  */
 static void
 put_credentials(const ObjectStoreConfig *config)
 {
+	const char *token = config->session_token != NULL ? config->session_token : "";
+	size_t		size;
 	char	   *text;
 
 	if (config->access_key_id == NULL)
@@ -38,22 +40,30 @@ put_credentials(const ObjectStoreConfig *config)
 		secret_delete(PURPOSE, config->name);
 		return;
 	}
-	text = psprintf("%zu %zu %s %s%s%s",
-					strlen(config->access_key_id), strlen(config->secret_access_key),
-					config->session_token != NULL ? "+" : "-",
-					config->access_key_id, config->secret_access_key,
-					config->session_token != NULL ? config->session_token : "");
+	/* at once in its size, so that no part of it is left where it was enlarged */
+	size = strlen(config->access_key_id) + strlen(config->secret_access_key) + strlen(token) + 64;
+	text = palloc(size);
+	snprintf(text, size, "%zu %zu %s %s %s %s",
+			 strlen(config->access_key_id), strlen(config->secret_access_key),
+			 config->session_token != NULL ? "+" : "-",
+			 config->access_key_id, config->secret_access_key, token);
 	secret_put(PURPOSE, config->name, text);
 	secret_wipe(text);
 }
 
+/*
+ * The credentials are parts of the secret's own text, which is wiped when the
+ * memory context is.
+ */
 static void
 get_credentials(ObjectStoreConfig *config)
 {
 	char	   *text = secret_get(PURPOSE, config->name);
-	char	   *rest;
+	char	   *id;
+	char	   *key;
 	size_t		id_length;
 	size_t		key_length;
+	size_t		length;
 
 	/* never use the server's own identity in their place */
 	if (text == NULL)
@@ -61,15 +71,21 @@ get_credentials(ObjectStoreConfig *config)
 				appflow_error(WF_AUTHENTICATION),
 				errmsg("credentials of object store \"%s\" are missing", config->name),
 				errhint("Drop the object store and create it anew."));
-	id_length = strtoul(text, &rest, 10);
-	key_length = strtoul(rest, &rest, 10);
-	if (strlen(rest) < 3 || strlen(rest + 3) < id_length || strlen(rest + 3 + id_length) < key_length)
+	id_length = strtoul(text, &id, 10);
+	key_length = strtoul(id, &id, 10);
+	length = strlen(id);
+
+	/* sealed by put_credentials(), so this cannot be */
+	if (length < 5 || id_length > length - 5 || key_length > length - 5 - id_length)
 		elog(ERROR, "credentials of object store \"%s\" are not in their form", config->name);
-	config->access_key_id = pnstrdup(rest + 3, id_length);
-	config->secret_access_key = pnstrdup(rest + 3 + id_length, key_length);
-	if (rest[1] == '+')
-		config->session_token = pstrdup(rest + 3 + id_length + key_length);
-	secret_wipe(text);
+	if (id[1] == '+')
+		config->session_token = id + id_length + key_length + 5;
+	id += 3;
+	key = id + id_length + 1;
+	id[id_length] = '\0';
+	key[key_length] = '\0';
+	config->access_key_id = id;
+	config->secret_access_key = key;
 }
 
 /* What the view shows of them. */

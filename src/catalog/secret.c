@@ -20,6 +20,7 @@
 #include "catalog/access.h"
 #include "catalog/pg_type.h"
 #include "catalog/secret.h"
+#include "compat.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -186,6 +187,47 @@ new_opened(MemoryContext context, size_t size)
 	return opened;
 }
 
+/*
+ * An opened secret in the database's encoding.  What the server says of a
+ * character that this does not have would show a part of the secret.
+ */
+static char *
+from_utf8(OpenedSecret *opened, size_t length, const char *purpose, const char *name, MemoryContext context)
+{
+	MemoryContext old = CurrentMemoryContext;
+	OpenedSecret *converted;
+	char	   *volatile text = NULL;
+
+	if (GetDatabaseEncoding() == PG_UTF8)
+		return opened->text;
+	PG_TRY();
+	{
+		text = pg_any_to_server(opened->text, (int) length, PG_UTF8);
+	}
+	PG_CATCH();
+	{
+		int			sqlstate = geterrcode();
+
+		if (ERRCODE_TO_CATEGORY(sqlstate) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(old);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (text == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+				errmsg("credentials of %s \"%s\" have characters that the encoding of this database does not have",
+					   purpose, name));
+	if (text == opened->text)
+		return text;
+	converted = new_opened(context, strlen(text) + 1);
+	memcpy(converted->text, text, strlen(text));
+	OPENSSL_cleanse(text, strlen(text));
+	wipe_opened(opened);
+	return converted->text;
+}
+
 /* The secret of a row, opened in a context. */
 static char *
 open_row(uint64 row, const char *purpose, const char *name, MemoryContext context)
@@ -196,32 +238,20 @@ open_row(uint64 row, const char *purpose, const char *name, MemoryContext contex
 	bytea	   *sealed_text = get_bytes(row, 3);
 	size_t		length = VARSIZE_ANY_EXHDR(sealed_text);
 	OpenedSecret *opened;
-	OpenedSecret *converted;
 	SealKey		master;
 	SealResult	result;
-	char	   *text;
 
 	if (!vault_find_key(key_id, &master, NULL))
 		key_missing(purpose, name, key_id);
 
-	/* one byte more for the zero behind it, and none less for what is too short */
+	/* as long as what is sealed, which is longer by more than the zero behind it */
 	opened = new_opened(context, length + 1);
 	result = seal_open(master, label,
 					   (uint8_t *) VARDATA_ANY(sealed_key), VARSIZE_ANY_EXHDR(sealed_key),
 					   (uint8_t *) VARDATA_ANY(sealed_text), length, opened->text);
 	if (result != SEAL_OK)
 		refused(purpose, name, key_id, result);
-
-	if (GetDatabaseEncoding() == PG_UTF8)
-		return opened->text;
-	text = pg_any_to_server(opened->text, (int) (length - SEAL_OVERHEAD), PG_UTF8);
-	if (text == opened->text)
-		return text;
-	converted = new_opened(context, strlen(text) + 1);
-	memcpy(converted->text, text, strlen(text));
-	OPENSSL_cleanse(text, strlen(text));
-	wipe_opened(opened);
-	return converted->text;
+	return from_utf8(opened, length - SEAL_OVERHEAD, purpose, name, context);
 }
 
 char *

@@ -21,10 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "compat.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
 #include "vault/vault.h"
 
 #define REAP_INTERVAL 10		/* ms */
@@ -119,12 +119,15 @@ time_left(TimestampTz deadline)
 static void
 wait_for_command(int output, long timeout)
 {
+	static uint32 wait_event = 0;
 	int			events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
 
+	if (wait_event == 0)
+		wait_event = extension_wait_event("AppflowMasterKey");
 	if (output >= 0)
 		events |= WL_SOCKET_READABLE;
 	if (WaitLatchOrSocket(MyLatch, events, output >= 0 ? output : PGINVALID_SOCKET,
-						  timeout, PG_WAIT_EXTENSION) & WL_LATCH_SET)
+						  timeout, wait_event) & WL_LATCH_SET)
 		ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }

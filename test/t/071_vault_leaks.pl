@@ -122,6 +122,11 @@ is(error_of($node, qq{
 	SELECT appflow.create_object_store('from-copy', 'http://127.0.0.1:$port', '{from-copy}', NULL, id, secret, token) FROM credentials;
 	COMMIT}), 'no error: ', 'credentials from a file of the client');
 
+append_to_file("$place/euro", "planted-token-\xe2\x82\xac-euro\n");
+chmod 0600, "$place/euro";
+is(error_of($node, qq{SELECT appflow.create_object_store('euro', 'https://127.0.0.1:1', '{euro}',
+	access_key_id => 'AKIDEURO', secret_access_key => 'x', session_token => appflow.read_secret_file('$place/euro'))}), 'no error: ', 'beyond ASCII');
+
 # a profile, from a file of the server, and by a role that may not read one
 sub profile
 {
@@ -170,7 +175,7 @@ say_to($node, "SELECT appflow.create_object_store('from-file', 'http://127.0.0.1
 say_to($node, "SELECT appflow.create_object_store('x', 'file:///tmp', access_key_id => appflow.read_secret_file('$place/id'), secret_access_key => appflow.read_secret_file('$place/secret'))");
 say_to($node, "SELECT appflow.write_object('from-file', 'x', 'x'), appflow.read_object('from-copy', 'x')");
 say_to($node, 'SELECT appflow.rotate_master_key()');
-is(say_to($node, "SELECT count(*), count(DISTINCT key_id) FROM appflow.secrets WHERE key_id <> 'moved'"), '4|1', 'rotated');
+is(say_to($node, "SELECT count(*), count(DISTINCT key_id) FROM appflow.secrets WHERE key_id <> 'moved'"), '5|1', 'rotated');
 say_to($node, "SELECT appflow.alter_object_store('from-copy')");
 say_to($node, "SELECT appflow.describe_connector_profiles('{}')");
 say_to($node, 'SELECT * FROM pg_stat_activity; SELECT * FROM pg_stat_statements; SELECT * FROM pg_settings');
@@ -226,6 +231,10 @@ unlink "$place/requests";
 my (undef, undef, $stderr) = $moved->psql('latin', "SELECT * FROM appflow.list_objects('from-copy')");
 like($stderr, qr/AccessDenied|403|refused|denied/i, 'is asked for');
 like(slurp_file("$place/requests"), qr/x-amz-security-token: planted-token-copy\r/i, 'with the same credentials');
+(undef, undef, $stderr) = $moved->psql('latin', "SELECT appflow.alter_object_store('euro')");
+like($stderr, qr/ERROR:  credentials of object store "euro" have characters that the encoding of this database does not have$/m, 'characters that are not there');
+unlike($stderr, qr/0xe2|planted/, 'are not shown');
+is(error_of($moved, "SELECT appflow.alter_object_store('euro')"), 'no error: ', 'they are in UTF-8');
 $moved->stop;
 
 # ---------- and without the key ----------
@@ -235,7 +244,7 @@ mkdir "$place/lake/local";
 my $without = new_node('without', '');
 is($without->psql('postgres', "\\i $place/dump.sql", on_error_stop => 1), 0, 'restored without a key');
 like(error_of($without, "SELECT * FROM appflow.list_objects('from-file')"), qr/^55000: there is no master key/, 'its credentials do not open');
-is(say_to($without, 'SELECT string_agg(name, \',\' ORDER BY name) FROM appflow.object_stores'), 'from-copy,from-file', 'the rest is there');
+is(say_to($without, 'SELECT string_agg(name, \',\' ORDER BY name) FROM appflow.object_stores'), 'euro,from-copy,from-file', 'the rest is there');
 is(error_of($without, "SELECT appflow.create_object_store('local', 'file://$place/lake', '{local}')"), 'no error: ', 'stores without credentials work');
 is(say_to($without, "SELECT appflow.write_object('local', 'x', 'contents'); SELECT convert_from(appflow.read_object('local', 'x'), 'UTF8')"), "\ncontents", 'their objects too');
 is(error_of($without, q{
