@@ -70,7 +70,7 @@ get_credentials(ObjectStoreConfig *config)
 		ereport(ERROR,
 				appflow_error(WF_AUTHENTICATION),
 				errmsg("credentials of object store \"%s\" are missing", config->name),
-				errhint("Drop the object store and create it anew."));
+				errhint("Set them with appflow.alter_object_store()."));
 	id_length = strtoul(text, &id, 10);
 	key_length = strtoul(id, &id, 10);
 	length = strlen(id);
@@ -122,7 +122,7 @@ patterns_of(uint64 row)
 
 /* The entry in a row of ENTRY_COLUMNS, in the caller's memory context. */
 static ObjectStoreEntry *
-read_entry(const CatalogAccess *access, uint64 row)
+read_entry(const CatalogAccess *access, uint64 row, bool credentials)
 {
 	MemoryContext old = MemoryContextSwitchTo(access->caller);
 	ObjectStoreEntry *entry = palloc0(sizeof(ObjectStoreEntry));
@@ -134,7 +134,7 @@ read_entry(const CatalogAccess *access, uint64 row)
 	entry->path_style_set = catalog_get_bool(row, 6);
 	entry->config.path_style = entry->path_style_set ? catalog_get_bool(row, 7)
 		: entry->config.endpoint != NULL;
-	if (catalog_get_bool(row, 5))
+	if (credentials && catalog_get_bool(row, 5))
 		get_credentials(&entry->config);
 	MemoryContextSwitchTo(old);
 	return entry;
@@ -233,7 +233,7 @@ object_store_for_bucket(const char *bucket)
 				appflow_error(WF_NOT_FOUND),
 				errmsg("no object store serves bucket \"%s\"", bucket),
 				errhint("An administrator registers object stores with appflow.create_object_store()."));
-	entry = read_entry(&access, best);
+	entry = read_entry(&access, best, true);
 	catalog_end(&access);
 	store = store_open(&entry->config);
 	wipe_credentials(entry);
@@ -241,7 +241,7 @@ object_store_for_bucket(const char *bucket)
 }
 
 ObjectStoreEntry *
-object_store_get(const char *name, bool for_update)
+object_store_get(const char *name, bool for_update, bool credentials)
 {
 	CatalogAccess access;
 	CatalogValue values[1];
@@ -254,7 +254,7 @@ object_store_get(const char *name, bool for_update)
 						"WHERE name OPERATOR(pg_catalog.=) $1 FOR UPDATE"
 						: "SELECT " ENTRY_COLUMNS " FROM appflow.object_store "
 						"WHERE name OPERATOR(pg_catalog.=) $1", 1, values) > 0)
-		entry = read_entry(&access, 0);
+		entry = read_entry(&access, 0, credentials);
 	catalog_end(&access);
 	return entry;
 }

@@ -36,8 +36,12 @@ typedef struct ObjectStoreEntry
  */
 extern ObjectStore *object_store_for_bucket(const char *bucket);
 
-/* The entry of that name, or NULL; locked against changes with for_update. */
-extern ObjectStoreEntry *object_store_get(const char *name, bool for_update);
+/*
+ * The entry of that name, or NULL; locked against changes with for_update.
+ * Without its credentials if they are not wanted, so that others can take the
+ * place of those that do not open.
+ */
+extern ObjectStoreEntry *object_store_get(const char *name, bool for_update, bool credentials);
 
 /* Insert; false if the name is taken. */
 extern bool object_store_insert(const ObjectStoreEntry *entry);

@@ -193,7 +193,8 @@ Datum
 appflow_alter_object_store(PG_FUNCTION_ARGS)
 {
 	char	   *name = store_name(fcinfo);
-	ObjectStoreEntry *entry = object_store_get(name, true);
+	bool		keys_given = !PG_ARGISNULL(ARG_ACCESS_KEY_ID) && !PG_ARGISNULL(ARG_SECRET_ACCESS_KEY);
+	ObjectStoreEntry *entry = object_store_get(name, true, !keys_given);
 
 	if (entry == NULL)
 		store_missing(name);

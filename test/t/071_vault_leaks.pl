@@ -187,7 +187,7 @@ say_to($node, "SELECT r::text FROM $_ r") foreach @relations;
 unlike($said, qr/$any/, 'not in what was answered, errors and plans included');
 my ($plain) = run_command([ 'pg_dump', '-d', $node->connstr('postgres') ]);
 unlike($plain, qr/$any/, 'not in a dump');
-like($plain, qr/^COPY appflow\.secret \([^\n]*\n(?:[^\n]*\n){0,3}object store\tfrom-copy\t[0-9a-f]{16}\t\\\\x01/m, 'which holds what is sealed');
+like($plain, qr/^COPY appflow\.secret \([^\n]*\n(?:[^\n]*\n){0,9}object store\tfrom-copy\t[0-9a-f]{16}\t\\\\x01/m, 'which holds what is sealed');
 my ($all) = run_command([ 'pg_dumpall', '-d', $node->connstr('postgres') ]);
 unlike($all, qr/$any/, 'nor in a dump of all');
 
@@ -267,6 +267,9 @@ like(error_of($without, 'SELECT appflow.rewrap_secrets()'), qr/^55000: .*master 
 is(error_of($without, "SELECT appflow.drop_object_store('from-file')"), 'no error: ', 'they can be dropped');
 is(error_of($without, "SELECT appflow.create_object_store('from-file', 'http://127.0.0.1:$port', '{from-file}', access_key_id => 'a', secret_access_key => 'b')"),
 	'no error: ', 'and made anew');
+like(error_of($without, "SELECT appflow.alter_object_store('euro', access_key_id => 'a')"), qr/^55000: .* is not known/, 'half of the credentials need the other half');
+is(error_of($without, "SELECT appflow.alter_object_store('euro', access_key_id => 'a', secret_access_key => 'b')"), 'no error: ', 'all of them need none');
+is(error_of($without, "SELECT appflow.alter_object_store('euro')"), 'no error: ', 'and open');
 append_to_file("$place/other.key", slurp_file("$place/master.key"));
 like(error_of($without, "SELECT * FROM appflow.list_objects('from-copy')"), qr/^WF403: /, 'once the key is among those known, the others open');
 is(error_of($without, 'SELECT appflow.rewrap_secrets()'), 'no error: ', 'and can be rewrapped');
