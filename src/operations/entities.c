@@ -171,12 +171,6 @@ append_field(StringInfo text, const Field *field, bool destination)
 					 field->key ? "true" : "false", field_type_name(type), filter_operators(type),
 					 strcmp(filter_operators(type), "[]") == 0 ? "false" : "true",
 					 type == FIELD_DATE || type == FIELD_DATETIME || type == FIELD_TIMESTAMP ? "true" : "false");
-	if (field->native_type != NULL)
-	{
-		appendStringInfoString(text, ", \"customProperties\": {\"nativeType\": ");
-		escape_json(text, field->native_type);
-		appendStringInfoChar(text, '}');
-	}
 	if (destination)
 		appendStringInfo(text, ", \"destinationProperties\": {\"isCreatable\": true, \"isUpdatable\": true, "
 						 "\"isUpsertable\": true, \"isNullable\": %s, \"isDefaultedOnCreate\": false, "
