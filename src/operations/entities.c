@@ -296,6 +296,23 @@ list_folders(const char *path)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }
 
+const char *
+operation_file_type(const char *bucket, const char *prefix)
+{
+	ObjectList *list = store_list(object_store_for_bucket(bucket), bucket, prefix);
+	ObjectInfo	object;
+	const char *type = NULL;
+
+	if (object_list_next(list, &object))
+	{
+		size_t		length = strlen(object.key);
+
+		type = length >= 4 && pg_strcasecmp(object.key + length - 4, ".csv") == 0 ? "CSV" : "JSON";
+	}
+	object_list_close(list);
+	return type;
+}
+
 /* the fields of the records in a folder, as the first of them show */
 static Jsonb *
 describe_folder(const char *path)
@@ -306,22 +323,15 @@ describe_folder(const char *path)
 		.connector = &s3_connector, .role = GetUserId(), .store = object_store_for_bucket(bucket)
 	};
 	ReadRequest request = {.all_fields = true, .need_types = true, .sample_records = SAMPLE_RECORDS};
-	ObjectList *list = store_list(session.store, bucket, prefix);
-	ObjectInfo	object;
-	CatalogValue values[3];
+	const char *type = operation_file_type(bucket, prefix);
+	CatalogValue values[] = {catalog_text(bucket), catalog_text(prefix[0] ? prefix : NULL), catalog_text(type)};
 	RecordReader *reader;
 	Jsonb	   *fields;
-	size_t		length;
 
-	if (!object_list_next(list, &object))
+	if (type == NULL)
 		ereport(ERROR,
 				appflow_error(WF_NOT_FOUND),
 				errmsg("there are no objects under \"%s\"", path));
-	length = strlen(object.key);
-	values[0] = catalog_text(bucket);
-	values[1] = catalog_text(prefix[0] ? prefix : NULL);
-	values[2] = catalog_text(length > 4 && pg_strcasecmp(object.key + length - 4, ".csv") == 0 ? "CSV" : "JSON");
-	object_list_close(list);
 	request.properties = operation_respond("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 										   "'bucketName', $1, 'bucketPrefix', $2, 's3InputFormatConfig', "
 										   "pg_catalog.jsonb_build_object('s3InputFileType', $3)))", 3, values);

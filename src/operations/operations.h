@@ -76,6 +76,14 @@ extern char *operation_sign(const char *text);
 extern int	quota_flows;
 extern int	quota_connector_profiles;
 
+/* ---------- entities.c ---------- */
+
+/*
+ * What the objects under a prefix seem to be, by the name of the first: "CSV" or
+ * "JSON"; NULL if there are none.
+ */
+extern const char *operation_file_type(const char *bucket, const char *prefix);
+
 /* ---------- idempotency.c ---------- */
 
 /*

@@ -137,9 +137,12 @@ source_config(const char *profile, const char *entity, const char *file_type)
 
 	if (profile == NULL)
 	{
-		values[0] = catalog_text(slash ? pnstrdup(entity, slash - entity) : entity);
-		values[1] = catalog_text(slash && slash[1] ? slash + 1 : NULL);
-		values[2] = catalog_text(file_type);
+		char	   *bucket = slash ? pnstrdup(entity, slash - entity) : pstrdup(entity);
+		char	   *prefix = slash ? slash + 1 : "";
+
+		values[0] = catalog_text(bucket);
+		values[1] = catalog_text(prefix[0] ? prefix : NULL);
+		values[2] = catalog_text(file_type ? file_type : operation_file_type(bucket, prefix));
 		return operation_respond("SELECT pg_catalog.jsonb_build_object('connectorType', 'S3', 'sourceConnectorProperties', "
 								 "pg_catalog.jsonb_build_object('S3', pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 								 "'bucketName', $1, 'bucketPrefix', $2, 's3InputFormatConfig', "

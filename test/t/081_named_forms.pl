@@ -15,11 +15,11 @@ sub sql
 }
 
 my $root = PostgreSQL::Test::Utils::tempdir();
-mkdir "$root/in";
-open my $f, '>', "$root/in/1.json" or die;
+mkdir "$root/inbox";
+open my $f, '>', "$root/inbox/1.json" or die;
 print $f qq({"id": 1, "name": "a"}\n{"id": 2, "name": "b"}\n);
 close $f;
-sql("SELECT appflow.create_object_store('local', 'file://$root', '{in}'); CREATE TABLE public.t (id int PRIMARY KEY, name text)");
+sql("SELECT appflow.create_object_store('local', 'file://$root', '{inbox}'); CREATE TABLE public.t (id int PRIMARY KEY, name text)");
 
 # ---------- every operation has both forms ----------
 
@@ -32,12 +32,12 @@ is(sql(q{SELECT proname FROM pg_proc WHERE pronamespace = 'appflow'::regnamespac
 # ---------- each of the 25, in both forms ----------
 
 my $flow = q("triggerConfig": {"triggerType": "OnDemand"},
-	"sourceFlowConfig": {"connectorType": "S3", "sourceConnectorProperties": {"S3": {"bucketName": "in", "s3InputFormatConfig": {"s3InputFileType": "JSON"}}}},
+	"sourceFlowConfig": {"connectorType": "S3", "sourceConnectorProperties": {"S3": {"bucketName": "inbox", "s3InputFormatConfig": {"s3InputFileType": "JSON"}}}},
 	"destinationFlowConfigList": [{"connectorType": "CustomConnector", "connectorProfileName": "PostgreSQL",
 		"destinationConnectorProperties": {"CustomConnector": {"entityName": "public.t"}}}],
 	"tasks": [{"taskType": "Map_all", "sourceFields": [], "taskProperties": {}}]);
 my $members = q(trigger_config => '{"triggerType": "OnDemand"}',
-	source_flow_config => '{"connectorType": "S3", "sourceConnectorProperties": {"S3": {"bucketName": "in", "s3InputFormatConfig": {"s3InputFileType": "JSON"}}}}',
+	source_flow_config => '{"connectorType": "S3", "sourceConnectorProperties": {"S3": {"bucketName": "inbox", "s3InputFormatConfig": {"s3InputFileType": "JSON"}}}}',
 	destination_flow_config_list => '[{"connectorType": "CustomConnector", "connectorProfileName": "PostgreSQL",
 		"destinationConnectorProperties": {"CustomConnector": {"entityName": "public.t"}}}]',
 	tasks => '[{"taskType": "Map_all", "sourceFields": [], "taskProperties": {}}]');
@@ -116,7 +116,7 @@ like(sql(q{SELECT appflow.start_flow(flow_name => 'nobody')}), qr/Flow with name
 like(sql(q{SELECT appflow.start_flow('{"flowName": "nobody"}')}), qr/Flow with name nobody does not exist/, 'start_flow of the wire form');
 like(sql(q{PREPARE p (jsonb) AS SELECT appflow.start_flow($1); EXECUTE p('{"flowName": "nobody"}')}), qr/Flow with name nobody does not exist/, 'as a parameter');
 like(sql(q{SELECT appflow.describe_flow(NULL::text)}), qr/flowName/, 'null is a missing member');
-like(sql(q{SELECT appflow.describe_flow('{not json')}), qr/invalid input syntax for type json/, 'what begins as an object must be one');
+like(sql(q[SELECT appflow.describe_flow('{not json')]), qr/invalid input syntax for type json/, 'what begins as an object must be one');
 
 # ---------- rights ----------
 
@@ -139,11 +139,11 @@ sql(q{
 				THEN '{"triggerProperties": {"Scheduled": {"scheduleExpression": "rate(1days)"}}}' ELSE '{}'::jsonb END,
 			'sourceFlowConfig', jsonb_build_object('connectorType', s.t, 'connectorProfileName', 'pair-' || s.t,
 				'sourceConnectorProperties', jsonb_build_object(CASE s.t WHEN 'Googleanalytics' THEN 'GoogleAnalytics' WHEN 'Servicenow' THEN 'ServiceNow'
-					WHEN 'Infornexus' THEN 'InforNexus' ELSE s.t END, CASE s.t WHEN 'S3' THEN '{"bucketName": "in", "bucketPrefix": "x"}' WHEN 'SAPOData' THEN '{"objectPath": "x"}'
+					WHEN 'Infornexus' THEN 'InforNexus' ELSE s.t END, CASE s.t WHEN 'S3' THEN '{"bucketName": "inbox", "bucketPrefix": "x"}' WHEN 'SAPOData' THEN '{"objectPath": "x"}'
 					WHEN 'CustomConnector' THEN '{"entityName": "x"}' ELSE '{"object": "x"}' END::jsonb)),
 			'destinationFlowConfigList', jsonb_build_array(jsonb_build_object('connectorType', d.t, 'connectorProfileName', 'pair-' || d.t,
 				'destinationConnectorProperties', jsonb_build_object(d.t,
-					'{"object": "x", "bucketName": "bucket", "bucketPrefix": "x", "intermediateBucketName": "bucket", "entityName": "x", "objectPath": "x", "domainName": "domain",
+					'{"object": "x", "bucketName": "upsolver-appflow-x", "bucketPrefix": "x", "intermediateBucketName": "bucket", "entityName": "x", "objectPath": "x", "domainName": "domain",
 					"s3OutputFormatConfig": {"prefixConfig": {"prefixType": "PATH"}}}'::jsonb))),
 			'tasks', '[{"taskType": "Map_all", "sourceFields": [], "taskProperties": {}}]'::jsonb))) AS outcome
 	FROM unnest(appflow.connector_types()) s (t), unnest(appflow.connector_types()) d (t), unnest('{OnDemand,Scheduled,Event}'::text[]) g (t)
@@ -173,10 +173,10 @@ like(sql(q{SELECT appflow.sync('PostgreSQL', 'public.t', 'public.copy')}), qr/"f
 is(sql(q{SELECT count(*) FROM appflow.flows WHERE flow_name = 'PostgreSQL-public.t'}), 1, 'it is the same flow');
 sql(q{CALL appflow.run_flow('PostgreSQL-public.t')});
 is(sql('SELECT DISTINCT more FROM public.copy'), '2024-05-06', 'new columns are added');
-like(sql(q{SELECT appflow.sync('S3', 'in', 'loaded', file_type => 'json')}), qr/"flowName": "S3-in"/, 'a bucket, into the default schema');
-sql(q{CALL appflow.run_flow('S3-in')}) foreach 1 .. 2;
+like(sql(q{SELECT appflow.sync('S3', 'inbox', 'loaded', file_type => 'json')}), qr/"flowName": "S3-inbox"/, 'a bucket, into the default schema');
+sql(q{CALL appflow.run_flow('S3-inbox')}) foreach 1 .. 2;
 is(sql('SELECT count(*) FROM public.loaded'), 2, 'without a key every run replaces all');
-like(sql(q{SELECT appflow.sync('S3', 'in', 'public.keyed', flow_name => 'keyed', key => '{id}')}), qr/"flowName": "keyed"/, 'with a key that is told');
+like(sql(q{SELECT appflow.sync('S3', 'inbox', 'public.keyed', flow_name => 'keyed', key => '{id}')}), qr/"flowName": "keyed"/, 'with a key that is told');
 sql(q{CALL appflow.run_flow('keyed')}) foreach 1 .. 2;
 is(sql('SELECT count(*) FROM public.keyed'), 2, 'each record once');
 like(sql(q{SELECT appflow.sync('PostgreSQL', 'public.t', 'public.copy', schedule => 'rate(5minutes)'); SELECT trigger_type || flow_status FROM appflow.flows WHERE flow_name = 'PostgreSQL-public.t'}), qr/ScheduledActive$/, 'a schedule');
