@@ -521,4 +521,37 @@ $node->stop;
 my $log = slurp_file($node->logfile);
 my @crashes = $log =~ /(was terminated by signal (?!9)\d+.*|PANIC.*|TRAP:.*)/g;
 is_deeply(\@crashes, [], 'no process crashed but those that were killed');
+
+# ---------- a full disk ----------
+
+# A server that sees a small file system where others see an empty directory: a
+# mount and user namespace needs no rights, where the system allows it.
+SKIP:
+{
+	my $small = PostgreSQL::Test::Utils::tempdir();
+	my $mount = "mount -t tmpfs -o size=4m tmpfs '$small' && mkdir '$small/target' && exec unshare --user --map-user=$< --";
+	my @inside = ('unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', "$mount \"\$\@\"", 'sh');
+	skip 'no user namespaces', 6 if system("@inside[0..3] true >/dev/null 2>&1") != 0
+	  || system(@inside, 'sh', '-c', "test -w '$small/target' && test \$(id -u) = $<") != 0;
+	$node = PostgreSQL::Test::Cluster->new('full');
+	$node->init;
+	system(@inside, 'pg_ctl', '-w', '-D', $node->data_dir, '-l', $node->logfile, '-o', '--cluster-name=full', 'start') == 0
+	  or BAIL_OUT('the server did not start in its namespace');
+	$node->_update_pid(1);
+	query("CREATE EXTENSION appflow; SELECT appflow.create_object_store('small', 'file://$small')");
+	query(q{CREATE TABLE wide AS SELECT id, repeat('x', 500000) AS name FROM generate_series(1, 20) id});
+	create('wide', from_table('public.wide'), to_s3('target', 'wide'));
+	my ($status, $message) = run('wide');
+	is($status, 'Error', 'full disk: an error');
+	like($message, qr/could not write object "wide[^"]*" of bucket "target": No space left on device/, 'full disk: names the object and the reason');
+	is(query(q{SELECT count(*) FROM appflow.list_objects('target')}), '0', 'full disk: no object is visible');
+	query('DELETE FROM wide WHERE id > 5');
+	# fits only if nothing has been left staged
+	($status, $message) = run('wide');
+	is($status, 'Successful', 'full disk: what fits works, nothing is left staged') or diag($message);
+	is(query(q{SELECT count(*) FROM appflow.list_objects('target')}), '1', 'full disk: one object');
+	($status) = run('wide');
+	is($status, 'Error', 'full disk: and no more');
+	$node->stop;
+}
 done_testing();
