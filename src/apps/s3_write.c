@@ -255,6 +255,28 @@ seal_file(S3Writer *writer, S3File *file)
 	file->object = NULL;
 }
 
+/*
+ * Has the file reached targetFileSize?  What rows of Parquet take when they are
+ * compressed is known only once they are, so row groups are closed as long as
+ * they might have filled the file.
+ */
+static bool
+is_full(S3Writer *writer, S3File *file)
+{
+	uint64		target = writer->format.target_size;
+	ParquetWriter *parquet;
+
+	if (file->parquet == NULL)
+		return file->bytes + ((Buffer *) file->buffer->object)->length >= target;
+	parquet = file->parquet->object;
+	if (file->bytes + parquet_writer_memory(parquet) < target)
+		return false;
+	if (!parquet_writer_flush(parquet))
+		parquet_failed(parquet, writer->base.schema);
+	send_output(writer, file, parquet_writer_output(parquet));
+	return file->bytes >= target - target / 10;
+}
+
 static void
 write_rows(S3Writer *writer, S3File *file, const RecordSet *set, const uint32 *rows, uint32 nrows)
 {
@@ -296,9 +318,7 @@ write_rows(S3Writer *writer, S3File *file, const RecordSet *set, const uint32 *r
 		if (out->length >= Min(Max(piece, PIECE_MIN), PIECE_MAX) || out->failed)
 			send_output(writer, file, out);
 	}
-	if (writer->format.target_size > 0 &&
-		file->bytes + (file->parquet ? parquet_writer_memory(file->parquet->object) / 2 :
-					   ((Buffer *) file->buffer->object)->length) >= writer->format.target_size)
+	if (writer->format.target_size > 0 && is_full(writer, file))
 		seal_file(writer, file);
 }
 

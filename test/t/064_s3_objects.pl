@@ -120,12 +120,31 @@ $total += $_ foreach @sizes;
 is($total, 2 * length $megabyte, '... with all of it');
 my @records = map { split /^/ } values %{ $run->{files} };
 is(scalar(grep { !/^\{"k":"\d{1000}"\}\n$/ } @records), 0, '... cut between records');
+srand 42;
+my $random = lines(map { sprintf '{"k":"%s"}', join '', map { chr 97 + int rand 26 } 1 .. 1000 } 1 .. 5000);
 foreach my $to (qw(CSV PARQUET))
 {
-	$run = $flows->move(input => { a => $megabyte, b => $megabyte }, tasks => [ map_all() ], to => $to,
-		output => { aggregationConfig => { targetFileSize => 1 } });
-	cmp_ok(scalar(keys %{ $run->{files} }), '>=', $to eq 'CSV' ? 4 : 1, "targetFileSize: $to");
-	is($run->{processed}, 5000, '... with all of it');
+	$run = $flows->move(input => $random, tasks => [ map_all() ], to => $to, output => { aggregationConfig => { targetFileSize => 1 } });
+	@sizes = map { length } values %{ $run->{files} };
+	cmp_ok(scalar @sizes, '>=', 3, "targetFileSize: $to") or diag("@sizes");
+	cmp_ok((sort { $b <=> $a } @sizes)[0], '<=', 2.2 * 1024 * 1024, '... of about that size') or diag("@sizes");
+	my $count = 0;
+	$count += $to eq 'CSV' ? ($run->{files}{$_} =~ tr/\n//) - 1 : @{ $flows->parquet($run->{files}{$_})->{rows} } foreach keys %{ $run->{files} };
+	is("$run->{processed} $count", '5000 5000', '... with all of it');
+}
+
+# ---------------------------------------------------------------- names that a store cannot have
+
+$run = $flows->move(input => lines('{"k":"ok"}', '{"k":"' . 'x' x 2000 . '"}'), tasks => [ map_all(), partition('k') ]);
+is("$run->{status} " . keys %{ $run->{files} }, 'Error 0', 'a partition value too long for a key ends the run, nothing is written');
+like($run->{message}, qr/^the key of an object must not be longer than 1024 bytes/, '... and says why');
+foreach my $prefix ('../escape', 'a/../../b', 'a//b', "tab\there")
+{
+	my $definition = $flows->definition(prefix => 'one', tasks => [ map_all() ]);
+	$definition->{destinationFlowConfigList}[0]{destinationConnectorProperties}{S3}{bucketPrefix} = $prefix;
+	$run = $flows->move(definition => $definition);
+	like($run->{message} // '', $prefix =~ /tab/ ? qr/^$/ : qr/cannot hold an object of key "\Q$prefix\E/, 'bucketPrefix ' . json_text($prefix));
+	ok(!-e "$flows->{root}/escape" && !-e "$flows->{root}/b", '... stays in its bucket');
 }
 
 # ---------------------------------------------------------------- CSV
