@@ -17,6 +17,7 @@
 
 #include <openssl/crypto.h>
 
+#include "access/xact.h"
 #include "catalog/access.h"
 #include "catalog/pg_type.h"
 #include "catalog/secret.h"
@@ -300,18 +301,25 @@ secret_rewrap_all(bool new_key)
 	SPITupleTable *rows;
 	uint64		nrows;
 	SealKey		current;
-	char	   *current_id;
+	MemoryContext of_row;
+	MemoryContext old;
 
+	/* an old snapshot would not show what was sealed while waiting for the lock */
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("secrets can be put under another master key at the isolation level READ COMMITTED only"));
 	catalog_begin(&access);
 	lock_table("SHARE ROW EXCLUSIVE");
 	if (new_key)
 		vault_add_key();
 	current = vault_current_key();
-	current_id = pstrdup(current.id);
-	values[0] = catalog_text(current_id);
+	values[0] = catalog_text(current.id);
 	nrows = catalog_execute("SELECT purpose, name, key_id, sealed_key FROM appflow.secret "
 							"WHERE key_id OPERATOR(pg_catalog.<>) $1", 1, values);
 	rows = SPI_tuptable;
+	of_row = AllocSetContextCreate(CurrentMemoryContext, "secret", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(of_row);
 	for (uint64 row = 0; row < nrows; row++)
 	{
 		char	   *purpose = SPI_getvalue(rows->vals[row], rows->tupdesc, 1);
@@ -338,7 +346,9 @@ secret_rewrap_all(bool new_key)
 		values[3] = bytes_value(rewrapped);
 		catalog_execute("UPDATE appflow.secret SET key_id = $3, sealed_key = $4, "
 						"last_updated_at = pg_catalog.clock_timestamp()" WHERE_SECRET, 4, values);
+		MemoryContextReset(of_row);
 	}
+	MemoryContextSwitchTo(old);
 	catalog_end(&access);
 	return (int64) nrows;
 }

@@ -1,6 +1,7 @@
 # The vault: master keys from files and commands, what is done to rows, rotation.
 use strict;
 use warnings;
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -242,6 +243,20 @@ is($twice, "\nthird\n\nfourth", 'a session takes notice of a new key');
 like(error_of("\\! echo garbage > $place/appflow.key\n$open"), qr/^F0000: /, 'and of a broken file');
 key_file('appflow.key', "fourth:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n$new_line\n");
 is(value('SELECT appflow.rewrap_secrets()'), '1', 'what an older key sealed is rewrapped');
+
+like(error_of('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT appflow.rewrap_secrets()'), qr/^0A000: /, 'not under a snapshot that could be too old');
+
+# writers and rewrapping keep each other out; readers do not wait
+my ($in, $out) = ("BEGIN;\n$open;\n\\echo sealed\n", '');
+my $writer = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$in, '>', \$out);
+$writer->pump until $out =~ /sealed/;
+like(error_of("SET lock_timeout = '300ms'; SELECT appflow.rewrap_secrets()"), qr/^55P03: /, 'rewrapping waits for who is sealing');
+like(error_of("SET lock_timeout = '300ms'; SELECT * FROM appflow.list_objects('other')"), qr/^WF502: |^WF400: /, 'opening waits for nobody');
+$in .= "COMMIT;\nBEGIN;\nSELECT appflow.rewrap_secrets();\n\\echo rewrapped\n";
+$writer->pump until $out =~ /rewrapped/;
+like(error_of("SET lock_timeout = '300ms'; $open"), qr/^55P03: /, 'sealing waits for rewrapping');
+$in .= "COMMIT;\n\\q\n";
+$writer->finish;
 
 # a failure in between leaves the file usable
 append_to_file("$place/appflow.key.new", 'left by a crash');
