@@ -153,6 +153,10 @@ sub add_tests
 	_run('cp', '-a', "$top/doc", "$top/README.md", $dir);
 	_run('chmod', '-R', 'a+rX', "$dir/doc", "$dir/README.md");
 
+	# test/t/083_standing.pl updates the extension
+	_run('cp', "$top/test/update/appflow--1.0--1.0test.sql", "$dir/pg" . $self->_config('sharedir') . '/extension/');
+	_run('chmod', '-R', 'a+rX', "$dir/pg" . $self->_config('sharedir') . '/extension');
+
 	# test/t/040_shape_boundaries.pl makes its requests from the model
 	_run('mkdir', '-p', "$dir/src/operations");
 	_run('cp', "$top/src/operations/appflow.shapes", "$dir/src/operations/");
