@@ -132,7 +132,7 @@ keys_unusable(const char *problem, int line)
 	ereport(ERROR,
 			errcode(ERRCODE_CONFIG_FILE_ERROR),
 			errmsg("the text that appflow.master_key leads to cannot be used as master keys"),
-			line > 0 ? errdetail("Line %d: %s.", line, problem) : errdetail("%s.", problem),
+			line > 0 ? errdetail("Line %d: %s.", line, problem) : errdetail("As a whole: %s.", problem),
 			errhint("It has one key per line as \"id:key\", the current one first; a key is 32 random bytes, as 64 hexadecimal digits or in base64."));
 }
 
