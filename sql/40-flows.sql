@@ -61,7 +61,9 @@ CREATE TABLE flow_execution (
 	-- SQLSTATE of the failure
 	error_code text,
 	-- its worker died: something may be left in a store
-	unswept boolean NOT NULL DEFAULT false
+	unswept boolean NOT NULL DEFAULT false,
+	-- the due time that asked for the run; null: somebody did
+	due_at timestamptz
 );
 
 COMMENT ON TABLE flow_execution IS 'runs of flows, see the view flow_executions';
@@ -70,12 +72,34 @@ CREATE INDEX ON flow_execution (flow_id, requested_at DESC, execution_id);
 CREATE INDEX ON flow_execution (requested_at, execution_id)
 	WHERE status IN ('InProgress', 'CancelStarted');
 CREATE INDEX ON flow_execution (requested_at) WHERE unswept;
+CREATE INDEX ON flow_execution (flow_id)
+	WHERE status IN ('InProgress', 'CancelStarted');
+
+-- where scheduled flows stand (src/worker/scheduler.c)
+CREATE TABLE flow_schedule (
+	flow_id bigint PRIMARY KEY REFERENCES flow ON DELETE CASCADE,
+	-- what rates without a start count from
+	activated_at timestamptz,
+	-- null: not due, as the flow is not active or its schedule is over
+	next_at timestamptz,
+	-- scheduled runs that failed since the last that did not
+	failures integer NOT NULL DEFAULT 0,
+	-- due times that were passed over as a run of the flow was going on
+	skipped bigint NOT NULL DEFAULT 0,
+	-- incremental pulls: records changed before are moved
+	watermark timestamptz
+);
+
+COMMENT ON TABLE flow_schedule IS 'where scheduled flows stand, see the view flow_schedules';
+
+REVOKE ALL ON flow_schedule FROM PUBLIC;
 
 REVOKE ALL ON flow, flow_execution FROM PUBLIC;
 
 -- definitions are dumped, the history of runs is not
 SELECT pg_catalog.pg_extension_config_dump('flow', '');
 SELECT pg_catalog.pg_extension_config_dump('flow_flow_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('flow_schedule', '');
 
 -- ---------- what goes on now (src/worker/progress.c) ----------
 

@@ -10,3 +10,32 @@ CREATE FUNCTION schedule_times(
 RETURNS SETOF timestamptz LANGUAGE c IMMUTABLE ROWS 10 AS 'MODULE_PATHNAME', 'appflow_schedule_times';
 COMMENT ON FUNCTION schedule_times(text, timestamptz, timestamptz, integer) IS
 	'when a schedule expression is due: the first times from the start to the end';
+
+-- ---------- the scheduler (src/worker/schedulers.c) ----------
+
+CREATE FUNCTION schedule_changed() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_schedule_changed';
+REVOKE ALL ON FUNCTION schedule_changed() FROM PUBLIC;
+
+-- a restored dump changes schedules too
+CREATE TRIGGER wake_scheduler
+	AFTER INSERT OR UPDATE OF next_at OR DELETE ON flow_schedule
+	FOR EACH STATEMENT EXECUTE FUNCTION schedule_changed();
+
+CREATE FUNCTION wake_scheduler() RETURNS boolean
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'appflow_wake_scheduler';
+COMMENT ON FUNCTION wake_scheduler() IS
+	'have the schedules of this database looked at, when the transaction commits; whether a scheduler is running';
+
+CREATE VIEW flow_schedules WITH (security_barrier) AS
+	SELECT f.flow_name, f.status AS flow_status,
+		f.definition #>> '{triggerConfig,triggerProperties,Scheduled,scheduleExpression}' AS schedule_expression,
+		s.activated_at, s.next_at AS next_run_at, s.failures AS failed_runs, s.skipped AS skipped_runs,
+		s.watermark
+	FROM flow f LEFT JOIN flow_schedule s ON s.flow_id = f.flow_id
+	WHERE f.definition #>> '{triggerConfig,triggerType}' = 'Scheduled'
+		AND pg_catalog.pg_has_role(f.owner, 'USAGE');
+
+COMMENT ON VIEW flow_schedules IS 'scheduled flows that you may see, and when they run next';
+
+GRANT SELECT ON flow_schedules TO PUBLIC;

@@ -114,4 +114,50 @@ extern List *execution_reap(void);
 extern List *execution_unswept(void);
 extern void execution_swept(const pg_uuid_t *execution_id);
 
+/* ---------- schedule.c ---------- */
+
+/* where a scheduled flow stands; times that are not there are DT_NOBEGIN or DT_NOEND */
+typedef struct ScheduleRow
+{
+	int64		flow_id;
+	char	   *flow_name;
+	Jsonb	   *trigger;		/* {"triggerConfig": ...} of the definition */
+	TimestampTz activated_at;	/* DT_NOBEGIN: never */
+	TimestampTz next_at;		/* DT_NOEND: not due */
+	TimestampTz watermark;		/* records up to then are moved; DT_NOBEGIN: none */
+	bool		busy;			/* a run of the flow waits or goes on */
+} ScheduleRow;
+
+/* what becomes of a flow that is due */
+typedef struct ScheduleDecision
+{
+	int64		flow_id;
+	TimestampTz due_at;			/* a run is asked for; DT_NOEND: none */
+	TimestampTz next_at;		/* DT_NOEND: not due any more */
+	bool		skipped;		/* a run was due and is not asked for */
+	TimestampTz pull_start;		/* the run's window; DT_NOEND: all records */
+	TimestampTz pull_end;
+} ScheduleDecision;
+
+/* Where the flow stands, locked; with nothing known of it before: all absent. */
+extern ScheduleRow *schedule_get(int64 flow_id);
+
+/* Keep that; failures begin to be counted anew. */
+extern void schedule_set(int64 flow_id, TimestampTz activated_at, TimestampTz next_at);
+
+/* Set or forget (DT_NOBEGIN) up to when records are moved. */
+extern void schedule_set_watermark(int64 flow_id, TimestampTz watermark);
+
+/* The flows due at that time, those longest due first (of ScheduleRow *), locked. */
+extern List *schedule_due(TimestampTz now, int limit);
+
+/* Carry out decisions (of ScheduleDecision *). */
+extern void schedule_decide(List *decisions);
+
+/* When the next flow is due; DT_NOEND: none. */
+extern TimestampTz schedule_first(void);
+
+/* Is there anything that a worker should see to: runs, or what is left of them? */
+extern bool schedule_work_left(void);
+
 #endif							/* APPFLOW_CATALOG_FLOW_H */

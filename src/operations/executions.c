@@ -98,10 +98,8 @@ appflow_start_flow(PG_FUNCTION_ARGS)
 	}
 	else
 	{
+		operation_activate(flow);
 		flow_set_status(flow->flow_id, "Active", NULL, operation_user_arn());
-		ereport(WARNING,
-				errmsg("flow \"%s\" is active, but this version has no scheduler: nothing runs it by itself", flow->flow_name),
-				errhint("Make it an OnDemand flow and let pg_cron call appflow.run_flow()."));
 	}
 	values[1] = catalog_text(is_on_demand(flow) ? flow->status : "Active");
 

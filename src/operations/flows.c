@@ -178,6 +178,7 @@ appflow_update_flow(PG_FUNCTION_ARGS)
 					   "last_updated_at = pg_catalog.now(), last_updated_by = $4 "
 					   "WHERE f.flow_id OPERATOR(pg_catalog.=) $1 "
 					   "RETURNING pg_catalog.jsonb_build_object('flowStatus', f.status)", 4, values);
+	operation_reschedule(flow, status, definition);
 	PG_RETURN_JSONB_P(operation_remember("UpdateFlow", request, response));
 }
 
@@ -202,6 +203,7 @@ appflow_stop_flow(PG_FUNCTION_ARGS)
 				appflow_error(WF_CONFLICT),
 				errmsg("Conflict executing request: Flow is not in active state: %s", flow->flow_name),
 				errhint("Its status is %s; appflow.start_flow() activates it.", flow->status));
+	operation_deactivate(flow);
 	flow_set_status(flow->flow_id, "Suspended", NULL, operation_user_arn());
 	values[0] = catalog_text(operation_arn("flow", flow->flow_name));
 	values[1] = catalog_text("Suspended");

@@ -72,6 +72,13 @@ extern char *operation_function_arn(const char *function);
 /* keyed hash of a text, in hex: this database's own */
 extern char *operation_sign(const char *text);
 
+/* ---------- schedules.c ---------- */
+
+/* What a change of a flow's status or definition means for when it is due. */
+extern void operation_activate(const FlowRow *flow);
+extern void operation_deactivate(const FlowRow *flow);
+extern void operation_reschedule(const FlowRow *flow, const char *status, Jsonb *definition);
+
 /* Service quotas, as settings. */
 extern int	quota_flows;
 extern int	quota_connector_profiles;

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * schedules.c
- *	  What users can ask about schedules.
+ *	  Schedules: what users can ask about them, and what operations on flows
+ *	  do to them.
  *
  * IDENTIFICATION
  *	  src/operations/schedules.c
@@ -15,11 +16,85 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "operations/operations.h"
 #include "record/errors.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "worker/schedulers.h"
 
 PG_FUNCTION_INFO_V1(appflow_schedule_times);
+
+static FlowTrigger
+load(const char *name, Jsonb *definition)
+{
+	FlowTrigger trigger;
+	char	   *problem = trigger_load(&trigger, definition);
+
+	if (problem != NULL)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("flow \"%s\" has no valid schedule: %s", name, problem));
+	return trigger;
+}
+
+void
+operation_activate(const FlowRow *flow)
+{
+	FlowTrigger trigger = load(flow->flow_name, flow->definition);
+	ScheduleRow *row;
+
+	if (!trigger.scheduled)
+	{
+		ereport(WARNING,
+				errmsg("flow \"%s\" is active, but this version receives no events: nothing runs it by itself", flow->flow_name),
+				errhint("Make it a Scheduled or OnDemand flow."));
+		return;
+	}
+	row = schedule_get(flow->flow_id);
+	if (strcmp(flow->status, "Active") != 0 || row->activated_at == DT_NOBEGIN)
+	{
+		TimestampTz now = schedulers_now();
+
+		/* whole seconds are easier on the eye, in due times and pull windows */
+		row->activated_at = now - now % USECS_PER_SEC;
+		row->next_at = trigger_next(&trigger, row->activated_at,
+									trigger.start != DT_NOBEGIN ? now : row->activated_at - 1);
+	}
+	schedule_set(flow->flow_id, row->activated_at, row->next_at);
+	if (!schedulers_expect(MyDatabaseId))
+		ereport(WARNING,
+				errmsg("flow \"%s\" is active, but no scheduler is running in this database", flow->flow_name),
+				errhint("Add appflow to shared_preload_libraries and restart the server; see also max_worker_processes."));
+	if (row->next_at == DT_NOEND)
+		ereport(WARNING,
+				errmsg("flow \"%s\" is active, but its schedule has no further time", flow->flow_name));
+}
+
+void
+operation_deactivate(const FlowRow *flow)
+{
+	ScheduleRow *row = schedule_get(flow->flow_id);
+
+	if (row->next_at != DT_NOEND)
+		schedule_set(flow->flow_id, row->activated_at, DT_NOEND);
+}
+
+void
+operation_reschedule(const FlowRow *flow, const char *status, Jsonb *definition)
+{
+	FlowTrigger trigger = load(flow->flow_name, definition);
+	ScheduleRow *row = schedule_get(flow->flow_id);
+	TimestampTz now = schedulers_now();
+
+	if (trigger.scheduled && strcmp(status, "Active") == 0)
+	{
+		if (row->activated_at == DT_NOBEGIN)
+			row->activated_at = now - now % USECS_PER_SEC;
+		schedule_set(flow->flow_id, row->activated_at, trigger_next(&trigger, row->activated_at, now));
+	}
+	else if (row->next_at != DT_NOEND)
+		schedule_set(flow->flow_id, row->activated_at, DT_NOEND);
+}
 
 /*
  * schedule_times(schedule_expression text, schedule_start_time timestamptz,

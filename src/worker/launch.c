@@ -21,6 +21,7 @@
 #include "postmaster/bgworker.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "worker/schedulers.h"
 #include "worker/shared.h"
 #include "worker/worker.h"
 
@@ -158,4 +159,5 @@ worker_define_settings(void)
 							PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
 	shared_request();
+	schedulers_init();
 }

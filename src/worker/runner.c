@@ -100,8 +100,8 @@ commit_transaction(void)
  * What this database, or its administrator, has set for sessions of people must
  * not keep workers from their work.
  */
-static void
-override_settings(void)
+void
+worker_override_settings(void)
 {
 	static const char *const settings[][2] = {
 		{"default_transaction_isolation", "read committed"},
@@ -465,7 +465,7 @@ appflow_worker_main(Datum argument)
 		proc_exit(0);
 	before_shmem_exit(hand_over, argument);
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
-	override_settings();
+	worker_override_settings();
 	context = AllocSetContextCreate(TopMemoryContext, "appflow worker", ALLOCSET_DEFAULT_SIZES);
 
 	if (installed())

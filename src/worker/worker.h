@@ -35,6 +35,9 @@ extern bool worker_launch(Oid database, const char **reason);
 
 /* ---------- runner.c ---------- */
 
+/* Settings that a background worker depends on, whatever the database or its owner set. */
+extern void worker_override_settings(void);
+
 extern PGDLLEXPORT void appflow_worker_main(Datum argument);
 
 #endif							/* APPFLOW_WORKER_H */

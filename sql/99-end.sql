@@ -1,0 +1,3 @@
+
+-- when this is committed, a scheduler comes
+SELECT appflow.wake_scheduler();

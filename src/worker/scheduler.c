@@ -1,0 +1,288 @@
+/*-------------------------------------------------------------------------
+ *
+ * scheduler.c
+ *	  Starts the scheduled flows of a database when they are due.
+ *
+ * When each flow is due next stands in its row of flow_schedule.  A tick takes
+ * the flows that are due, inserts their runs and the next due times in one
+ * transaction, and gets workers.  Then the scheduler sleeps until the earliest
+ * due time, or until a transaction that changed schedules has committed.
+ *
+ * No error ends it: a flow that cannot run fails as a run, and a tick that
+ * cannot be carried out is repeated later and later.
+ *
+ * IDENTIFICATION
+ *	  src/worker/scheduler.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/flow.h"
+#include "commands/extension.h"
+#include "compat.h"
+#include "flow/trigger.h"
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "worker/launcher.h"
+#include "worker/schedulers.h"
+#include "worker/shared.h"
+#include "worker/worker.h"
+
+/* flows in a tick: it holds no lock for long */
+#define TICK_FLOWS 200
+
+/* never sleep longer: the clock may be set */
+#define LONGEST_SLEEP_MS (60 * 1000)
+
+/* when a tick failed, or a row was locked: look again after that, doubling after failures */
+#define FIRST_RETRY_MS 1000
+#define LONGEST_RETRY_MS (5 * 60 * 1000)
+
+#define DEFAULT_WINDOW (30 * USECS_PER_DAY)
+
+static bool
+begin_tick(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	if (OidIsValid(get_extension_oid("appflow", true)))
+		return true;
+	CommitTransactionCommand();
+	return false;
+}
+
+static void
+end_tick(void)
+{
+	CommitTransactionCommand();
+	pgstat_report_stat(true);
+}
+
+/* the window of an incremental pull due at that time: what is behind the last one */
+static void
+set_window(ScheduleDecision *decision, const FlowTrigger *trigger, const ScheduleRow *row)
+{
+	decision->pull_start = decision->pull_end = DT_NOEND;
+	if (!trigger->incremental)
+		return;
+	decision->pull_end = decision->due_at - trigger->offset;
+	if (row->watermark != DT_NOBEGIN)
+		decision->pull_start = row->watermark;
+	else if (trigger->first_from != DT_NOBEGIN)
+		decision->pull_start = trigger->first_from;
+	else
+		decision->pull_start = decision->due_at - DEFAULT_WINDOW;
+
+	/* an offset that has grown: nothing is left for this window */
+	if (decision->pull_end < decision->pull_start)
+		decision->pull_end = decision->pull_start;
+}
+
+/* what becomes of a flow that is due */
+static ScheduleDecision *
+decide(const ScheduleRow *row, TimestampTz now)
+{
+	ScheduleDecision *decision = palloc0(sizeof(ScheduleDecision));
+	FlowTrigger trigger;
+	char	   *problem = trigger_load(&trigger, row->trigger);
+
+	decision->flow_id = row->flow_id;
+	decision->due_at = decision->next_at = decision->pull_start = decision->pull_end = DT_NOEND;
+	if (problem != NULL || !trigger.scheduled)
+	{
+		ereport(LOG,
+				errmsg("flow \"%s\" is no longer run: %s", row->flow_name,
+					   problem ? problem : "it has no schedule"));
+		return decision;
+	}
+	decision->next_at = trigger_next(&trigger, row->activated_at, now);
+	if (row->busy)
+	{
+		decision->skipped = true;
+		ereport(LOG,
+				errmsg("flow \"%s\" is due, but a run of it is going on: skipped", row->flow_name));
+		return decision;
+	}
+
+	/* those missed while nobody looked are made good for by one run */
+	decision->due_at = trigger_latest(&trigger, row->activated_at, row->next_at, now);
+	set_window(decision, &trigger, row);
+	return decision;
+}
+
+/*
+ * Take flows that are due; returns how many, and how many runs they make.  The
+ * transaction is open.
+ */
+static int
+tick(TimestampTz now, int *runs)
+{
+	List	   *due = schedule_due(now, TICK_FLOWS);
+	List	   *decisions = NIL;
+	ListCell   *lc;
+
+	*runs = 0;
+	foreach(lc, due)
+	{
+		ScheduleDecision *decision = decide(lfirst(lc), now);
+
+		CHECK_FOR_INTERRUPTS();
+		if (decision->due_at != DT_NOEND)
+			(*runs)++;
+		decisions = lappend(decisions, decision);
+	}
+	if (decisions != NIL)
+		schedule_decide(decisions);
+	return list_length(due);
+}
+
+/* as many workers as there are runs for them; true if none could be had and this is to be repeated */
+static bool
+get_workers(int runs)
+{
+	const char *reason;
+
+	for (int i = 0; i < runs; i++)
+	{
+		if (!worker_launch(MyDatabaseId, &reason))
+		{
+			ereport(LOG,
+					errmsg("scheduled runs wait for a worker: %s", reason));
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * All that is due now; returns until when to sleep.  false: the extension is
+ * gone.
+ */
+static bool
+look(TimestampTz *next)
+{
+	static bool starved = true;	/* at start there may be runs that nobody has taken */
+
+	for (;;)
+	{
+		TimestampTz now = schedulers_now();
+		int			runs;
+		int			flows;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!begin_tick())
+			return false;
+		pgstat_report_activity(STATE_RUNNING, "appflow: starting flows that are due");
+		flows = tick(now, &runs);
+
+		/* a worker that comes first records runs that died, and cleans up behind them */
+		if (starved && runs == 0 && schedule_work_left())
+			runs = 1;
+		if (flows < TICK_FLOWS)
+			*next = schedule_first();
+		end_tick();
+		starved = get_workers(Min(runs, MAX_WORKERS));
+		if (starved)
+			*next = Min(*next, now + FIRST_RETRY_MS * INT64CONST(1000));
+		if (flows < TICK_FLOWS)
+		{
+			/* somebody changes that flow's row at this moment */
+			if (*next <= now)
+				*next = now + FIRST_RETRY_MS * INT64CONST(1000);
+			return true;
+		}
+	}
+}
+
+/* a look that no error ends; returns false if the extension is gone */
+static bool
+look_safely(MemoryContext context, TimestampTz *next, int *retry_ms)
+{
+	volatile bool there = true;
+
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		there = look(next);
+		*retry_ms = 0;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		EmitErrorReport();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		*retry_ms = *retry_ms == 0 ? FIRST_RETRY_MS : Min(*retry_ms * 2, LONGEST_RETRY_MS);
+		*next = TimestampTzPlusMilliseconds(schedulers_now(), *retry_ms);
+	}
+	PG_END_TRY();
+	pgstat_report_activity(STATE_IDLE, NULL);
+	MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContextReset(context);
+	return there;
+}
+
+void
+appflow_scheduler_main(Datum argument)
+{
+	Oid			database = DatumGetObjectId(argument);
+	uint32		event = extension_wait_event("AppflowSchedulerMain");
+	MemoryContext context;
+	TimestampTz next = DT_NOBEGIN;
+	int			retry_ms = 0;
+	int			slot;
+	bool		there = true;
+
+	memcpy(&slot, MyBgworkerEntry->bgw_extra, sizeof(slot));
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	if (!schedulers_attach(slot, database))
+		proc_exit(0);
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	worker_override_settings();
+	context = AllocSetContextCreate(TopMemoryContext, "appflow scheduler", ALLOCSET_DEFAULT_SIZES);
+
+	while (there)
+	{
+		TimestampTz now;
+		long		sleep = LONGEST_SLEEP_MS;
+		int			woken;
+
+		now = schedulers_now();
+		if (next <= now)
+		{
+			there = look_safely(context, &next, &retry_ms);
+			if (!there)
+				break;
+			now = schedulers_now();
+		}
+		if (next != DT_NOEND)
+			sleep = Min(sleep, TimestampDifferenceMilliseconds(now, next));
+		woken = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep, event);
+		if (woken & WL_LATCH_SET)
+		{
+			ResetLatch(MyLatch);
+			next = DT_NOBEGIN;
+		}
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+	}
+	schedulers_set_absent();
+	proc_exit(0);
+}
