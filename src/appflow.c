@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "apps/apps.h"
 #include "codec/text.h"
 #include "common/shortest_dec.h"
 #include "compat.h"
@@ -35,6 +36,7 @@ _PG_init(void)
 {
 	text_format_double = format_double;
 	net_define_settings();
+	apps_define_settings();
 	operations_define_settings();
 	vault_define_settings();
 	worker_define_settings();

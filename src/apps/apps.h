@@ -19,6 +19,9 @@
 extern const Connector s3_connector;
 extern const Connector postgresql_connector;
 
+/* Settings of the applications; for _PG_init. */
+extern void apps_define_settings(void);
+
 /*
  * The connector of a type (and of a label, for CustomConnector), without regard
  * to letter case; NULL if there is none.

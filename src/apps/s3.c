@@ -14,6 +14,7 @@
 #include "apps/s3.h"
 #include "pgtime.h"
 #include "record/jsonb_access.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 bool
@@ -22,6 +23,20 @@ s3_input_is_csv(Jsonb *properties)
 	char	   *type = jsonb_get_text(jsonb_get_container(properties, "s3InputFormatConfig"), "s3InputFileType");
 
 	return type == NULL || pg_strcasecmp(type, "JSON") != 0;
+}
+
+bool		s3_portable_object_names = false;
+
+void
+apps_define_settings(void)
+{
+	DefineCustomBoolVariable("appflow.portable_object_names",
+							 "Objects get names without colons and with an extension (.csv, .jsonl, .parquet).",
+							 "Otherwise they are named as AppFlow names them.",
+							 &s3_portable_object_names,
+							 false,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
 }
 
 S3OutputFormat

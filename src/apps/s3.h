@@ -26,6 +26,9 @@ typedef enum S3FileType
 /* does a source with these properties have CSV files (the default), not JSON? */
 extern bool s3_input_is_csv(Jsonb *properties);
 
+/* appflow.portable_object_names: no colons, and an extension */
+extern bool s3_portable_object_names;
+
 /* how a destination writes, out of its properties and s3OutputFormatConfig */
 typedef struct S3OutputFormat
 {

@@ -90,10 +90,11 @@ typedef struct S3Writer
 static const struct
 {
 	const char *content_type;
+	const char *extension;
 }			file_types[] = {
-	[S3_CSV] = {"text/csv"},
-	[S3_JSON] = {"application/jsonl"},
-	[S3_PARQUET] = {"application/vnd.apache.parquet"},
+	[S3_CSV] = {"text/csv", ".csv"},
+	[S3_JSON] = {"application/jsonl", ".jsonl"},
+	[S3_PARQUET] = {"application/vnd.apache.parquet", ".parquet"},
 };
 
 static void
@@ -188,9 +189,11 @@ begin_file(S3Writer *writer, S3File *file)
 	char		when[64];
 	char	   *key;
 
-	pg_strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", pg_gmtime(&seconds));
-	key = psprintf("%s%s%s%d-%s", writer->folder, file->partition, writer->name_prefix,
-				   ++writer->parts, when);
+	pg_strftime(when, sizeof(when), s3_portable_object_names ? "%Y-%m-%dT%H-%M-%S" : "%Y-%m-%dT%H:%M:%S",
+				pg_gmtime(&seconds));
+	key = psprintf("%s%s%s%d-%s%s", writer->folder, file->partition, writer->name_prefix,
+				   ++writer->parts, when,
+				   s3_portable_object_names ? file_types[writer->format.file_type].extension : "");
 	file->object = store_write(writer->store, writer->bucket, key,
 							   file_types[writer->format.file_type].content_type, writer->execution_id);
 	file->bytes = 0;

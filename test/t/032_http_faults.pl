@@ -72,7 +72,7 @@ foreach my $case (
 	my ($key, $expected) = @$case;
 	my $start = time;
 	like(error_of(read_key('bbb', $key)), $expected, $key);
-	ok(time - $start < 5, "$key: soon");
+	ok(time - $start < 20, "$key: soon");
 }
 my $seen = decode_json(HTTP::Tiny->new->get("http://127.0.0.1:$port/seen")->{content});
 is(scalar(grep { /redirected/ } @$seen), 0, 'redirects are not followed');
@@ -117,7 +117,8 @@ sub cancelled
 	my $error = error_of("SET statement_timeout = '400ms'; $sql");
 	my $took = (time - $start) * 1000 - 400;
 	like($error, qr/^57014: canceling statement due to statement timeout/, "$name: cancelled");
-	cmp_ok($took, '<', 300, sprintf('%s: after %.0f ms, with the start of psql', $name, $took));
+	# the faults last for ever; how soon exactly depends on what else the machine does
+	cmp_ok($took, '<', 10_000, sprintf('%s: after %.0f ms, with the start of psql', $name, $took));
 }
 cancelled($_, read_key('bbb', $_)) foreach qw(silence half-status slow-headers trickle);
 cancelled('TLS that never begins', read_key('dead', 'fine'));

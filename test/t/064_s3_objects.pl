@@ -74,6 +74,16 @@ foreach my $case (@cases)
 	ok($run->{text} eq '', '... and nothing elsewhere');
 }
 
+$flows->{node}->safe_psql('postgres', 'ALTER DATABASE postgres SET appflow.portable_object_names = on');
+foreach my $type (qw(CSV JSON PARQUET))
+{
+	my %extension = (CSV => 'csv', JSON => 'jsonl', PARQUET => 'parquet');
+	my $run = $flows->move(prefix => 'one', tasks => [ map_all() ], output => { fileType => $type });
+	like(join(' ', keys %{ $run->{files} }), qr{/1-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.$extension{$type}$}, "portable name of $type")
+	  or diag($run->{refused} // $run->{message});
+}
+$flows->{node}->safe_psql('postgres', 'ALTER DATABASE postgres RESET appflow.portable_object_names');
+
 # ---------------------------------------------------------------- what is read
 
 $flows->put('in/2026/b', lines('{"n":2}'));
