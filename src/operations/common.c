@@ -19,6 +19,7 @@
 #include "common/sha2.h"
 #include "compat.h"
 #include "miscadmin.h"
+#include "operations/forward.h"
 #include "operations/operations.h"
 #include "operations/shapes.h"
 #include "record/errors.h"
@@ -87,12 +88,23 @@ operations_define_settings(void)
 							100, 0, INT_MAX,
 							PGC_SUSET, 0,
 							NULL, NULL, NULL);
+	forward_define_settings();
 }
 
-Jsonb *
-operation_request(FunctionCallInfo fcinfo, const char *operation)
+Datum
+operation_call(FunctionCallInfo fcinfo, const char *operation, Datum (*here) (Jsonb *request))
 {
-	return shape_read_request(operation, PG_ARGISNULL(0) ? NULL : PG_GETARG_JSONB_P(0));
+	Jsonb	   *request = shape_read_request(operation, PG_ARGISNULL(0) ? NULL : PG_GETARG_JSONB_P(0));
+
+	if (forward_wanted())
+		PG_RETURN_JSONB_P(forward_operation(operation, request));
+	return here(request);
+}
+
+const char *
+operation_region(void)
+{
+	return region;
 }
 
 FlowRow *

@@ -77,10 +77,8 @@ appflow_postgresql_configuration(PG_FUNCTION_ARGS)
  * describe_connector(request jsonb) returns jsonb: {"connectorConfiguration"}.
  * Follows DescribeConnector of the API reference.
  */
-Datum
-appflow_describe_connector(PG_FUNCTION_ARGS)
+OPERATION(appflow_describe_connector, "DescribeConnector")
 {
-	Jsonb	   *request = operation_request(fcinfo, "DescribeConnector");
 	char	   *type = jsonb_get_text(request, "connectorType");
 	char	   *label = jsonb_get_text(request, "connectorLabel");
 	CatalogAccess access;
@@ -114,10 +112,8 @@ appflow_describe_connector(PG_FUNCTION_ARGS)
  * Follows DescribeConnectors of the API reference.  Configurations are by
  * connector type, so registered connectors are in the list only.
  */
-Datum
-appflow_describe_connectors(PG_FUNCTION_ARGS)
+OPERATION(appflow_describe_connectors, "DescribeConnectors")
 {
-	Jsonb	   *request = operation_request(fcinfo, "DescribeConnectors");
 	OperationPage page = operation_page(request, "DescribeConnectors", 20);
 	CatalogAccess access;
 	CatalogValue values[5];
@@ -151,10 +147,8 @@ appflow_describe_connectors(PG_FUNCTION_ARGS)
  * list_connectors(request jsonb) returns jsonb: {"connectors": [...], "nextToken"}.
  * Follows ListConnectors of the API reference: types first, then labels.
  */
-Datum
-appflow_list_connectors(PG_FUNCTION_ARGS)
+OPERATION(appflow_list_connectors, "ListConnectors")
 {
-	Jsonb	   *request = operation_request(fcinfo, "ListConnectors");
 	OperationPage page = operation_page(request, "ListConnectors", 20);
 	CatalogAccess access;
 	CatalogValue values[4];

@@ -370,10 +370,8 @@ ask(const Subject *subject, const char *kind, const char *path)
  * {"connectorEntityMap": {"Objects": [...]}, "nextToken"}.
  * Follows ListConnectorEntities of the API reference.
  */
-Datum
-appflow_list_connector_entities(PG_FUNCTION_ARGS)
+OPERATION(appflow_list_connector_entities, "ListConnectorEntities")
 {
-	Jsonb	   *request = operation_request(fcinfo, "ListConnectorEntities");
 	Subject		subject = subject_of(request);
 	OperationPage page = operation_page(request, "ListConnectorEntities", 20);
 	char	   *path = jsonb_get_text(request, "entitiesPath");
@@ -418,10 +416,8 @@ appflow_list_connector_entities(PG_FUNCTION_ARGS)
  * {"connectorEntityFields": [...]}.
  * Follows DescribeConnectorEntity of the API reference.
  */
-Datum
-appflow_describe_connector_entity(PG_FUNCTION_ARGS)
+OPERATION(appflow_describe_connector_entity, "DescribeConnectorEntity")
 {
-	Jsonb	   *request = operation_request(fcinfo, "DescribeConnectorEntity");
 	Subject		subject = subject_of(request);
 	char	   *entity = jsonb_get_text(request, "connectorEntityName");
 	CatalogValue values[1];
@@ -448,10 +444,8 @@ appflow_describe_connector_entity(PG_FUNCTION_ARGS)
  * is known of its fields; without, the names of entities, under a path if one
  * is given.
  */
-Datum
-appflow_reset_connector_metadata_cache(PG_FUNCTION_ARGS)
+OPERATION(appflow_reset_connector_metadata_cache, "ResetConnectorMetadataCache")
 {
-	Jsonb	   *request = operation_request(fcinfo, "ResetConnectorMetadataCache");
 	Subject		subject = subject_of(request);
 	char	   *entity = jsonb_get_text(request, "connectorEntityName");
 	MetadataKey key = {

@@ -76,10 +76,8 @@ uuid_text(const pg_uuid_t *id)
  * Follows StartFlow of the API reference: an on-demand flow is run, when the
  * transaction commits; a scheduled or event-triggered one is activated.
  */
-Datum
-appflow_start_flow(PG_FUNCTION_ARGS)
+OPERATION(appflow_start_flow, "StartFlow")
 {
-	Jsonb	   *request = operation_request(fcinfo, "StartFlow");
 	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), false);
 	Jsonb	   *response = operation_recall("StartFlow", request);
 	CatalogAccess access;
@@ -117,10 +115,8 @@ appflow_start_flow(PG_FUNCTION_ARGS)
  * {"flowExecutions": [...], "nextToken"}, newest first.
  * Follows DescribeFlowExecutionRecords of the API reference.
  */
-Datum
-appflow_describe_flow_execution_records(PG_FUNCTION_ARGS)
+OPERATION(appflow_describe_flow_execution_records, "DescribeFlowExecutionRecords")
 {
-	Jsonb	   *request = operation_request(fcinfo, "DescribeFlowExecutionRecords");
 	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), false);
 	OperationPage page = operation_page(request, "DescribeFlowExecutionRecords", 20);
 	CatalogAccess access;
@@ -172,10 +168,8 @@ appflow_describe_flow_execution_records(PG_FUNCTION_ARGS)
  * cancel_flow_executions(request jsonb) returns jsonb: {"invalidExecutions": [...]}.
  * Follows CancelFlowExecutions of the API reference.
  */
-Datum
-appflow_cancel_flow_executions(PG_FUNCTION_ARGS)
+OPERATION(appflow_cancel_flow_executions, "CancelFlowExecutions")
 {
-	Jsonb	   *request = operation_request(fcinfo, "CancelFlowExecutions");
 	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), false);
 	List	   *invalid = NIL;
 	StringInfoData response;

@@ -73,10 +73,8 @@ check_definition(Jsonb *definition)
  * create_flow(request jsonb) returns jsonb: {"flowArn", "flowStatus"}.
  * Follows CreateFlow of the API reference.
  */
-Datum
-appflow_create_flow(PG_FUNCTION_ARGS)
+OPERATION(appflow_create_flow, "CreateFlow")
 {
-	Jsonb	   *request = operation_request(fcinfo, "CreateFlow");
 	Jsonb	   *response = operation_recall("CreateFlow", request);
 	char	   *name = jsonb_get_text(request, "flowName");
 	Jsonb	   *definition;
@@ -140,10 +138,8 @@ check_same_connector(Jsonb *before, Jsonb *after, bool source)
  * Follows UpdateFlow of the API reference.  Runs that go on keep the definition
  * they began with; the next one has the new.
  */
-Datum
-appflow_update_flow(PG_FUNCTION_ARGS)
+OPERATION(appflow_update_flow, "UpdateFlow")
 {
-	Jsonb	   *request = operation_request(fcinfo, "UpdateFlow");
 	Jsonb	   *response = operation_recall("UpdateFlow", request);
 	FlowRow    *flow;
 	Jsonb	   *definition;
@@ -186,10 +182,8 @@ appflow_update_flow(PG_FUNCTION_ARGS)
  * stop_flow(request jsonb) returns jsonb: {"flowArn", "flowStatus"}.
  * Follows StopFlow of the API reference.
  */
-Datum
-appflow_stop_flow(PG_FUNCTION_ARGS)
+OPERATION(appflow_stop_flow, "StopFlow")
 {
-	Jsonb	   *request = operation_request(fcinfo, "StopFlow");
 	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), true);
 	CatalogValue values[2];
 
@@ -214,10 +208,8 @@ appflow_stop_flow(PG_FUNCTION_ARGS)
  * describe_flow(request jsonb) returns jsonb.
  * Follows DescribeFlow of the API reference.
  */
-Datum
-appflow_describe_flow(PG_FUNCTION_ARGS)
+OPERATION(appflow_describe_flow, "DescribeFlow")
 {
-	Jsonb	   *request = operation_request(fcinfo, "DescribeFlow");
 	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), false);
 	CatalogValue values[2];
 
@@ -241,10 +233,8 @@ appflow_describe_flow(PG_FUNCTION_ARGS)
  * list_flows(request jsonb) returns jsonb: {"flows": [...], "nextToken"}.
  * Follows ListFlows of the API reference; in the order of names.
  */
-Datum
-appflow_list_flows(PG_FUNCTION_ARGS)
+OPERATION(appflow_list_flows, "ListFlows")
 {
-	Jsonb	   *request = operation_request(fcinfo, "ListFlows");
 	OperationPage page = operation_page(request, "ListFlows", 20);
 	CatalogAccess access;
 	CatalogValue values[4];
@@ -296,10 +286,8 @@ appflow_list_flows(PG_FUNCTION_ARGS)
  * delete_flow(request jsonb) returns jsonb: {}.
  * Follows DeleteFlow of the API reference.  Runs that go on are cancelled.
  */
-Datum
-appflow_delete_flow(PG_FUNCTION_ARGS)
+OPERATION(appflow_delete_flow, "DeleteFlow")
 {
-	Jsonb	   *request = operation_request(fcinfo, "DeleteFlow");
 	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), true);
 	List	   *invalid = NIL;
 	ListCell   *lc;

@@ -51,8 +51,25 @@ extern Jsonb *operation_page_response(const char *member, Jsonb *items, const ch
 /* a time as the service gives it, in SQL: epoch seconds with milliseconds */
 #define EPOCH(column) "pg_catalog.round(extract(epoch FROM " column ")::numeric, 3)"
 
-/* The request of a call, checked and in canonical form. */
-extern Jsonb *operation_request(FunctionCallInfo fcinfo, const char *operation);
+/*
+ * Defines the SQL function of an operation.  What follows is its body here: it
+ * has the request, checked and in canonical form, and is not called when
+ * appflow.engine sends requests elsewhere (forward.h).
+ */
+#define OPERATION(function, operation) \
+	static Datum function##_here(Jsonb *request); \
+	Datum \
+	function(PG_FUNCTION_ARGS) \
+	{ \
+		return operation_call(fcinfo, operation, function##_here); \
+	} \
+	static Datum \
+	function##_here(Jsonb *request)
+
+extern Datum operation_call(FunctionCallInfo fcinfo, const char *operation, Datum (*here) (Jsonb *request));
+
+/* appflow.region */
+extern const char *operation_region(void);
 
 /* The flow of that name; ResourceNotFoundException if the user has none. */
 extern FlowRow *operation_flow(const char *name, bool for_update);

@@ -86,10 +86,8 @@ ask_connector(const ProfileRow *profile, const ConnectorRow *connector)
  * create_connector_profile(request jsonb) returns jsonb: {"connectorProfileArn"}.
  * Follows CreateConnectorProfile of the API reference.
  */
-Datum
-appflow_create_connector_profile(PG_FUNCTION_ARGS)
+OPERATION(appflow_create_connector_profile, "CreateConnectorProfile")
 {
-	Jsonb	   *request = operation_request(fcinfo, "CreateConnectorProfile");
 	Jsonb	   *response = operation_recall("CreateConnectorProfile", request);
 	Jsonb	   *config = jsonb_get_container(request, "connectorProfileConfig");
 	Jsonb	   *credentials = jsonb_get_container(config, "connectorProfileCredentials");
@@ -136,10 +134,8 @@ appflow_create_connector_profile(PG_FUNCTION_ARGS)
  * Follows UpdateConnectorProfile of the API reference; credentials that are not
  * sent stay as they are.
  */
-Datum
-appflow_update_connector_profile(PG_FUNCTION_ARGS)
+OPERATION(appflow_update_connector_profile, "UpdateConnectorProfile")
 {
-	Jsonb	   *request = operation_request(fcinfo, "UpdateConnectorProfile");
 	Jsonb	   *response = operation_recall("UpdateConnectorProfile", request);
 	Jsonb	   *config = jsonb_get_container(request, "connectorProfileConfig");
 	Jsonb	   *credentials = jsonb_get_container(config, "connectorProfileCredentials");
@@ -172,10 +168,8 @@ appflow_update_connector_profile(PG_FUNCTION_ARGS)
  * delete_connector_profile(request jsonb) returns jsonb: {}.
  * Follows DeleteConnectorProfile of the API reference.
  */
-Datum
-appflow_delete_connector_profile(PG_FUNCTION_ARGS)
+OPERATION(appflow_delete_connector_profile, "DeleteConnectorProfile")
 {
-	Jsonb	   *request = operation_request(fcinfo, "DeleteConnectorProfile");
 	char	   *name = jsonb_get_text(request, "connectorProfileName");
 	char	   *flows;
 	int64		count;
@@ -207,10 +201,8 @@ profile_forget(const char *name)
  * Follows DescribeConnectorProfiles of the API reference.  Names that are not
  * there are left out.
  */
-Datum
-appflow_describe_connector_profiles(PG_FUNCTION_ARGS)
+OPERATION(appflow_describe_connector_profiles, "DescribeConnectorProfiles")
 {
-	Jsonb	   *request = operation_request(fcinfo, "DescribeConnectorProfiles");
 	OperationPage page = operation_page(request, "DescribeConnectorProfiles", 20);
 	CatalogAccess access;
 	CatalogValue values[7];

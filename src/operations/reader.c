@@ -741,8 +741,8 @@ read_structure(Reader *reader, ShapeId id, JsonbContainer *object)
  * sensitive: refresh tokens and authorisation codes are not in it, nor is what
  * a custom connector has its users send.
  */
-static bool
-is_secret(ShapeId id)
+bool
+shape_is_secret(ShapeId id)
 {
 	switch (id)
 	{
@@ -759,7 +759,7 @@ static void
 read_value(Reader *reader, ShapeId id, JsonbValue *value, JsonbIteratorToken as)
 {
 	const Shape *shape = &shape_table[id];
-	bool		secret = is_secret(id);
+	bool		secret = shape_is_secret(id);
 
 	if (secret)
 		reader->secret++;

@@ -64,10 +64,8 @@ provisioning_of(Jsonb *request)
  * register_connector(request jsonb) returns jsonb: {"connectorArn"}.
  * Follows RegisterConnector of the API reference.
  */
-Datum
-appflow_register_connector(PG_FUNCTION_ARGS)
+OPERATION(appflow_register_connector, "RegisterConnector")
 {
-	Jsonb	   *request = operation_request(fcinfo, "RegisterConnector");
 	Jsonb	   *response = operation_recall("RegisterConnector", request);
 	ConnectorRow connector = {.owner = GetUserId()};
 
@@ -107,10 +105,8 @@ refuse_builtin(const char *label)
  * Follows UpdateConnectorRegistration of the API reference: the connector is
  * asked again; what is not sent stays.
  */
-Datum
-appflow_update_connector_registration(PG_FUNCTION_ARGS)
+OPERATION(appflow_update_connector_registration, "UpdateConnectorRegistration")
 {
-	Jsonb	   *request = operation_request(fcinfo, "UpdateConnectorRegistration");
 	Jsonb	   *response = operation_recall("UpdateConnectorRegistration", request);
 	char	   *label = jsonb_get_text(request, "connectorLabel");
 	ConnectorRow *connector;
@@ -142,10 +138,8 @@ appflow_update_connector_registration(PG_FUNCTION_ARGS)
  * Follows UnregisterConnector of the API reference.  With forceDelete the
  * connector's profiles go too, and their flows become Errored.
  */
-Datum
-appflow_unregister_connector(PG_FUNCTION_ARGS)
+OPERATION(appflow_unregister_connector, "UnregisterConnector")
 {
-	Jsonb	   *request = operation_request(fcinfo, "UnregisterConnector");
 	char	   *label = jsonb_get_text(request, "connectorLabel");
 	char	   *profiles;
 	int64		count;

@@ -149,4 +149,7 @@ extern Jsonb *shape_read_request(const char *operation, Jsonb *request);
 /* The same for any structure of the model; name is what messages call it. */
 extern Jsonb *shape_read_structure(const char *name, ShapeId structure, Jsonb *value);
 
+/* whether a shape holds what may be secret without the model calling it sensitive */
+extern bool shape_is_secret(ShapeId id);
+
 #endif							/* APPFLOW_SHAPES_H */

@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "connector/traits.h"
 #include "executor/spi.h"
+#include "operations/forward.h"
 #include "operations/operations.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
@@ -185,6 +186,11 @@ appflow_sync(PG_FUNCTION_ARGS)
 	Jsonb	   *request;
 	Jsonb	   *response;
 
+	if (forward_wanted())
+		ereport(ERROR,
+				appflow_error(WF_UNSUPPORTED),
+				errmsg("AWS cannot write to tables of this server"),
+				errhint("Set appflow.engine to local."));
 	if (profile != NULL && pg_strcasecmp(profile, connector_traits[CONNECTOR_S3].type) == 0)
 		profile = NULL;
 	if (name == NULL)

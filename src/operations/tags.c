@@ -136,10 +136,8 @@ combine(const char *statement, Jsonb *a, Jsonb *b)
  * tag_resource(request jsonb) returns jsonb: {}.
  * Follows TagResource of the API reference; a tag that is there gets the new value.
  */
-Datum
-appflow_tag_resource(PG_FUNCTION_ARGS)
+OPERATION(appflow_tag_resource, "TagResource")
 {
-	Jsonb	   *request = operation_request(fcinfo, "TagResource");
 	Resource	resource = find_resource(request);
 
 	store_tags(&resource, combine("SELECT $1 OPERATOR(pg_catalog.||) $2", resource.tags,
@@ -151,10 +149,8 @@ appflow_tag_resource(PG_FUNCTION_ARGS)
  * untag_resource(request jsonb) returns jsonb: {}.
  * Follows UntagResource of the API reference; keys that are not there are no error.
  */
-Datum
-appflow_untag_resource(PG_FUNCTION_ARGS)
+OPERATION(appflow_untag_resource, "UntagResource")
 {
-	Jsonb	   *request = operation_request(fcinfo, "UntagResource");
 	Resource	resource = find_resource(request);
 
 	store_tags(&resource, combine("SELECT $1 OPERATOR(pg_catalog.-) "
@@ -167,10 +163,9 @@ appflow_untag_resource(PG_FUNCTION_ARGS)
  * list_tags_for_resource(request jsonb) returns jsonb: {"tags": {...}}.
  * Follows ListTagsForResource of the API reference.
  */
-Datum
-appflow_list_tags_for_resource(PG_FUNCTION_ARGS)
+OPERATION(appflow_list_tags_for_resource, "ListTagsForResource")
 {
-	Resource	resource = find_resource(operation_request(fcinfo, "ListTagsForResource"));
+	Resource	resource = find_resource(request);
 
 	PG_RETURN_JSONB_P(combine("SELECT pg_catalog.jsonb_build_object('tags', $1)", resource.tags, NULL));
 }

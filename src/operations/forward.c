@@ -1,0 +1,730 @@
+/*-------------------------------------------------------------------------
+ *
+ * forward.c
+ *	  Operations carried out by AWS AppFlow instead of this server.
+ *
+ * The wire is REST-JSON: what goes into path, query and body is told by the
+ * table of shapes.  Requests are signed with the credentials of the server as
+ * the AWS SDKs find them; who may use those is told by the privilege to execute
+ * appflow.aws_identity(), which shows them.
+ *
+ * What a request holds of secrets goes over the wire and nowhere else: an answer
+ * that repeats them is not shown as it is.
+ *
+ * IDENTIFICATION
+ *	  src/operations/forward.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <openssl/crypto.h>
+
+#include "compat.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "net/aws.h"
+#include "net/sigv4.h"
+#include "operations/forward.h"
+#include "operations/operations.h"
+#include "operations/shapes.h"
+#include "parser/parse_func.h"
+#include "record/errors.h"
+#include "record/jsonb_access.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/uuid.h"
+
+PG_FUNCTION_INFO_V1(appflow_aws_identity);
+
+#define SERVICE "appflow"
+
+/* an answer larger than this is none of AppFlow's */
+#define MAX_ANSWER (32 * 1024 * 1024)
+
+/* what is shorter is not looked for in answers: it would be found in any */
+#define MIN_SECRET 4
+
+typedef enum Engine
+{
+	ENGINE_LOCAL,
+	ENGINE_AWS
+} Engine;
+
+static const struct config_enum_entry engines[] = {
+	{"local", ENGINE_LOCAL, false},
+	{"aws", ENGINE_AWS, false},
+	{NULL, 0, false}
+};
+
+static int	engine = ENGINE_LOCAL;
+static char *endpoint;
+
+/* ---------- settings ---------- */
+
+/* the part behind the scheme, or NULL */
+static const char *
+endpoint_host(const char *url)
+{
+	if (strncmp(url, "https://", 8) == 0)
+		return url + 8;
+	if (strncmp(url, "http://", 7) == 0)
+		return url + 7;
+	return NULL;
+}
+
+static bool
+check_endpoint(char **newval, void **extra, GucSource source)
+{
+	const char *host = endpoint_host(*newval);
+
+	if (**newval == '\0')
+		return true;
+	if (host != NULL && *host != '\0' &&
+		strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:[]") == strlen(host))
+		return true;
+	GUC_check_errdetail("An endpoint is https:// or http:// with a host and perhaps a port, and nothing behind it.");
+	return false;
+}
+
+void
+forward_define_settings(void)
+{
+	DefineCustomEnumVariable("appflow.engine",
+							 "What carries out AppFlow's operations: this server, or AWS.",
+							 NULL,
+							 &engine,
+							 ENGINE_LOCAL, engines,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomStringVariable("appflow.aws_endpoint",
+							   "Where AWS AppFlow is, with appflow.engine = aws.",
+							   "Empty: the region's own endpoint.",
+							   &endpoint,
+							   "",
+							   PGC_SUSET, 0,
+							   check_endpoint, NULL, NULL);
+}
+
+bool
+forward_wanted(void)
+{
+	return engine == ENGINE_AWS;
+}
+
+static char *
+endpoint_url(void)
+{
+	if (endpoint[0] != '\0')
+		return endpoint;
+	return psprintf("https://" SERVICE ".%s.%s", operation_region(), aws_domain(operation_region()));
+}
+
+/* ---------- rights ---------- */
+
+/*
+ * The setting is anybody's, the server's AWS identity is not.  In a function that
+ * maintenance calls with its owner's rights, whoever made that function would
+ * spend them.
+ */
+static void
+check_identity_privilege(void)
+{
+	List	   *name = list_make2(makeString("appflow"), makeString("aws_identity"));
+	Oid			function = LookupFuncName(name, 0, NULL, false);
+
+	if (InSecurityRestrictedOperation())
+		ereport(ERROR,
+				appflow_error(WF_ACCESS_DENIED),
+				errmsg("AWS cannot be called within a security-restricted operation"));
+	if (function_aclcheck(function, GetUserId()) != ACLCHECK_OK)
+		ereport(ERROR,
+				appflow_error(WF_ACCESS_DENIED),
+				errmsg("role \"%s\" may not use the AWS identity of this server",
+					   GetUserNameFromId(GetUserId(), false)),
+				errhint("A superuser can permit it with GRANT EXECUTE ON FUNCTION appflow.aws_identity() TO %s; "
+						"appflow.engine = 'local' keeps to this server.",
+						quote_identifier(GetUserNameFromId(GetUserId(), false))));
+}
+
+/* aws_identity() returns jsonb: {"accessKeyId", "region", "endpoint"} */
+Datum
+appflow_aws_identity(PG_FUNCTION_ARGS)
+{
+	const AwsCredentials *credentials = aws_chain_credentials();
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, "{\"accessKeyId\": ");
+	escape_json(&text, credentials->access_key_id);
+	appendStringInfoString(&text, ", \"region\": ");
+	escape_json(&text, operation_region());
+	appendStringInfoString(&text, ", \"endpoint\": ");
+	escape_json(&text, endpoint_url());
+	appendStringInfoChar(&text, '}');
+	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
+}
+
+/* ---------- the request ---------- */
+
+typedef struct Forward
+{
+	const ShapeOperation *operation;
+	Jsonb	   *request;
+	StringInfoData body;		/* in the server's encoding */
+	List	   *secrets;		/* texts that no message may show */
+	AwsSigner	signer;
+} Forward;
+
+static void write_container(Forward *forward, JsonbContainer *container, ShapeId id, bool secret);
+
+static void
+write_value(Forward *forward, JsonbValue *value, ShapeId id, bool secret)
+{
+	char	   *text;
+
+	switch (value->type)
+	{
+		case jbvBinary:
+			write_container(forward, value->val.binary.data, id, secret);
+			break;
+		case jbvString:
+			text = pnstrdup(value->val.string.val, value->val.string.len);
+			escape_json(&forward->body, text);
+			if ((secret || (shape_table[id].flags & SHAPE_SENSITIVE)) && value->val.string.len >= MIN_SECRET)
+				forward->secrets = lappend(forward->secrets, text);
+			break;
+		case jbvNumeric:
+
+			/* 5.0 is an integer here, but not for everybody */
+			appendStringInfoString(&forward->body,
+								   DatumGetCString(DirectFunctionCall1(numeric_out,
+																	   DirectFunctionCall1(numeric_trim_scale,
+																						   NumericGetDatum(value->val.numeric)))));
+			break;
+		case jbvBool:
+			appendStringInfoString(&forward->body, value->val.boolean ? "true" : "false");
+			break;
+		default:
+			appendStringInfoString(&forward->body, "null");
+			break;
+	}
+}
+
+/* What a member of a structure is written with, or NULL if it is not. */
+static const ShapeMember *
+written_member(ShapeId id, const JsonbValue *key)
+{
+	const ShapeMember *member = shape_find_member(id, key->val.string.val, key->val.string.len);
+
+	if (member == NULL || (member->flags & (MEMBER_IN_URI | MEMBER_IN_QUERY)))
+		return NULL;
+	if (member->flags & MEMBER_EXTRA)
+	{
+		ereport(WARNING,
+				errmsg("member \"%s\" is not sent: AWS does not know it", member->name));
+		return NULL;
+	}
+	return member;
+}
+
+static void
+write_object(Forward *forward, JsonbIterator *iterator, ShapeId id, bool secret)
+{
+	const Shape *shape = &shape_table[id];
+	bool		structure = shape->kind == KIND_STRUCTURE;
+	bool		first = true;
+	JsonbValue	key;
+	JsonbValue	value;
+
+	appendStringInfoChar(&forward->body, '{');
+	while (JsonbIteratorNext(&iterator, &key, true) == WJB_KEY)
+	{
+		const ShapeMember *member = structure ? written_member(id, &key) : NULL;
+
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		if (structure && member == NULL)
+			continue;
+		if (!first)
+			appendStringInfoChar(&forward->body, ',');
+		first = false;
+		escape_json(&forward->body, pnstrdup(key.val.string.val, key.val.string.len));
+		appendStringInfoChar(&forward->body, ':');
+		write_value(forward, &value, structure ? member->shape : shape->element, secret);
+	}
+	appendStringInfoChar(&forward->body, '}');
+}
+
+static void
+write_array(Forward *forward, JsonbIterator *iterator, ShapeId id, bool secret)
+{
+	bool		first = true;
+	JsonbValue	value;
+
+	appendStringInfoChar(&forward->body, '[');
+	while (JsonbIteratorNext(&iterator, &value, true) == WJB_ELEM)
+	{
+		if (!first)
+			appendStringInfoChar(&forward->body, ',');
+		first = false;
+		write_value(forward, &value, shape_table[id].element, secret);
+	}
+	appendStringInfoChar(&forward->body, ']');
+}
+
+static void
+write_container(Forward *forward, JsonbContainer *container, ShapeId id, bool secret)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(container);
+	JsonbValue	value;
+
+	check_stack_depth();
+	secret = secret || shape_is_secret(id);
+	if (JsonbIteratorNext(&iterator, &value, true) == WJB_BEGIN_OBJECT)
+		write_object(forward, iterator, id, secret);
+	else
+		write_array(forward, iterator, id, secret);
+}
+
+/* whether an operation has a body: members that go neither by path nor by query */
+static bool
+has_body(const ShapeOperation *operation)
+{
+	const Shape *input = &shape_table[operation->input];
+
+	for (int i = 0; i < input->count; i++)
+	{
+		if (!(shape_members[input->first + i].flags & (MEMBER_IN_URI | MEMBER_IN_QUERY | MEMBER_EXTRA)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A call without the token that makes it safe to repeat gets one, as the SDKs
+ * do it.
+ */
+static Jsonb *
+with_token(const ShapeOperation *operation, Jsonb *request)
+{
+	const Shape *input = &shape_table[operation->input];
+
+	for (int i = 0; i < input->count; i++)
+	{
+		const ShapeMember *member = &shape_members[input->first + i];
+		Datum		uuid;
+		char	   *token;
+
+		if (!(member->flags & MEMBER_TOKEN) || jsonb_get_text(request, member->name) != NULL)
+			continue;
+		uuid = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
+		token = psprintf("{\"%s\": \"%s\"}", member->name, DatumGetCString(DirectFunctionCall1(uuid_out, uuid)));
+		request = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(request),
+													 DirectFunctionCall1(jsonb_in, CStringGetDatum(token))));
+	}
+	return request;
+}
+
+static char *
+to_utf8(char *text)
+{
+	return pg_server_to_any(text, strlen(text), PG_UTF8);
+}
+
+/* append a text percent-encoded */
+static void
+append_encoded(StringInfo out, char *text)
+{
+	char	   *encoded = sigv4_encode(to_utf8(text), false);
+	char	   *copy;
+
+	if (encoded == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	copy = MemoryContextAllocExtended(CurrentMemoryContext, strlen(encoded) + 1, MCXT_ALLOC_NO_OOM);
+	if (copy != NULL)
+		strcpy(copy, encoded);
+	free(encoded);
+	if (copy == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	appendStringInfoString(out, copy);
+}
+
+/* endpoint, path and query */
+static char *
+request_url(const Forward *forward)
+{
+	const Shape *input = &shape_table[forward->operation->input];
+	const char *uri = forward->operation->uri;
+	char		separator = '?';
+	StringInfoData url;
+
+	initStringInfo(&url);
+	appendStringInfoString(&url, endpoint_url());
+	while (*uri != '\0')
+	{
+		size_t		plain = strcspn(uri, "{");
+
+		appendBinaryStringInfo(&url, uri, plain);
+		uri += plain;
+		if (*uri == '{')
+		{
+			size_t		length = strcspn(++uri, "}");
+
+			append_encoded(&url, jsonb_get_text(forward->request, pnstrdup(uri, length)));
+			uri += length + 1;
+		}
+	}
+
+	/* all that travel there are lists of strings: a parameter each */
+	for (int i = 0; i < input->count; i++)
+	{
+		const ShapeMember *member = &shape_members[input->first + i];
+		ListCell   *lc;
+
+		if (!(member->flags & MEMBER_IN_QUERY))
+			continue;
+		foreach(lc, jsonb_array_texts(jsonb_get_container(forward->request, member->name)))
+		{
+			appendStringInfo(&url, "%c%s=", separator, member->name);
+			append_encoded(&url, lfirst(lc));
+			separator = '&';
+		}
+	}
+	return url.data;
+}
+
+/* ---------- the answer ---------- */
+
+/*
+ * One line of text of an answer, in the server's encoding.  Only the first line:
+ * what follows a complaint about a signature is the request with its token.
+ */
+static char *
+clean_line(const char *text)
+{
+	int			length = strcspn(text, "\r\n");
+	char	   *line = pnstrdup(text, length);
+	bool		keep = GetDatabaseEncoding() == PG_UTF8 && pg_verify_mbstr(PG_UTF8, line, length, true);
+
+	for (char *p = line; *p != '\0'; p++)
+	{
+		if ((unsigned char) *p < ' ' || (IS_HIGHBIT_SET(*p) && !keep))
+			*p = '?';
+	}
+	return line;
+}
+
+/* a text with *** for every occurrence of another */
+static char *
+without_secret(char *text, const char *secret)
+{
+	StringInfoData out;
+	char	   *found;
+
+	if (secret == NULL || strlen(secret) < MIN_SECRET || strstr(text, secret) == NULL)
+		return text;
+	initStringInfo(&out);
+	for (; (found = strstr(text, secret)) != NULL; text = found + strlen(secret))
+	{
+		appendBinaryStringInfo(&out, text, found - text);
+		appendStringInfoString(&out, "***");
+	}
+	appendStringInfoString(&out, text);
+	return out.data;
+}
+
+static char *
+shown(const Forward *forward, const char *text)
+{
+	const AwsCredentials *credentials = aws_chain_cached();
+	char	   *line = clean_line(text);
+	ListCell   *lc;
+
+	foreach(lc, forward->secrets)
+		line = without_secret(line, lfirst(lc));
+	if (credentials != NULL)
+	{
+		line = without_secret(line, credentials->secret_access_key);
+		line = without_secret(line, credentials->session_token);
+	}
+	return line;
+}
+
+typedef struct Failure
+{
+	char	   *name;			/* of the exception, "" if it has none */
+	char	   *message;		/* or "" */
+} Failure;
+
+/* "ConflictException" of "com.amazonaws.appflow#ConflictException:http://..." */
+static char *
+bare_name(const char *name)
+{
+	const char *hash = strchr(name, '#');
+
+	name = hash == NULL ? name : hash + 1;
+	return pnstrdup(name, strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"));
+}
+
+static Failure
+read_failure(HttpCall *call)
+{
+	const char *header = http_response_header(call, "x-amzn-ErrorType");
+	size_t		length;
+	const char *body = http_body(call, &length);
+	Jsonb	   *document = NULL;
+	Failure		failure = {.name = header == NULL ? "" : bare_name(header),.message = ""};
+	char	   *text = pnstrdup(body == NULL ? "" : body, body == NULL ? 0 : length);
+
+	/* what this database cannot hold would be an error of its own */
+	for (char *p = text; *p != '\0'; p++)
+	{
+		if (IS_HIGHBIT_SET(*p) && GetDatabaseEncoding() != PG_UTF8)
+			*p = '?';
+	}
+	if (pg_verify_mbstr(PG_UTF8, text, strlen(text), true) &&
+		(strstr(text, "\\u") == NULL || GetDatabaseEncoding() == PG_UTF8) &&
+		strstr(text, "\\u0000") == NULL && strcasestr(text, "\\ud") == NULL)
+		document = jsonb_parse(text);
+	if (document != NULL && JB_ROOT_IS_OBJECT(document))
+	{
+		static const char *const names[] = {"__type", "code"};
+		static const char *const messages[] = {"message", "Message"};
+
+		for (int i = 0; i < 2; i++)
+		{
+			if (failure.name[0] == '\0' && (text = jsonb_get_text(document, names[i])) != NULL)
+				failure.name = bare_name(text);
+			if (failure.message[0] == '\0' && (text = jsonb_get_text(document, messages[i])) != NULL)
+				failure.message = text;
+		}
+	}
+	return failure;
+}
+
+/*
+ * Errors that every service of AWS has beside its own exceptions, and what they
+ * are here (behaviour of the SDKs, see doc/aws-engine.md).
+ */
+static const struct
+{
+	const char *name;
+	AppflowException exception;
+	bool		expired;		/* new credentials may help */
+	bool		passing;		/* waiting may help */
+}			common_errors[] = {
+	{"AccessDenied", WF_ACCESS_DENIED, false, false},
+	{"NotAuthorized", WF_ACCESS_DENIED, false, false},
+	{"OptInRequired", WF_ACCESS_DENIED, false, false},
+	{"ExpiredToken", WF_AUTHENTICATION, true, false},
+	{"ExpiredTokenException", WF_AUTHENTICATION, true, false},
+	{"IncompleteSignature", WF_AUTHENTICATION, false, false},
+	{"IncompleteSignatureException", WF_AUTHENTICATION, false, false},
+	{"InvalidAccessKeyId", WF_AUTHENTICATION, false, false},
+	{"InvalidClientTokenId", WF_AUTHENTICATION, false, false},
+	{"InvalidSignatureException", WF_AUTHENTICATION, false, false},
+	{"InvalidToken", WF_AUTHENTICATION, false, false},
+	{"MissingAuthenticationToken", WF_AUTHENTICATION, false, false},
+	{"MissingAuthenticationTokenException", WF_AUTHENTICATION, false, false},
+	{"RequestExpired", WF_AUTHENTICATION, false, false},
+	{"SignatureDoesNotMatch", WF_AUTHENTICATION, false, false},
+	{"UnrecognizedClientException", WF_AUTHENTICATION, false, false},
+	{"LimitExceededException", WF_THROTTLING, false, true},
+	{"RequestLimitExceeded", WF_THROTTLING, false, true},
+	{"RequestThrottled", WF_THROTTLING, false, true},
+	{"RequestThrottledException", WF_THROTTLING, false, true},
+	{"SlowDown", WF_THROTTLING, false, true},
+	{"ThrottledException", WF_THROTTLING, false, true},
+	{"Throttling", WF_THROTTLING, false, true},
+	{"ThrottlingException", WF_THROTTLING, false, true},
+	{"TooManyRequestsException", WF_THROTTLING, false, true},
+	{"SerializationException", WF_VALIDATION, false, false},
+	{"UnknownOperationException", WF_UNSUPPORTED, false, false},
+};
+
+static int
+common_error(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(common_errors); i++)
+	{
+		if (strcmp(common_errors[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static AppflowException
+exception_of(const char *name, int status)
+{
+	int			known = common_error(name);
+
+	for (int i = WF_VALIDATION; i <= WF_CONNECTOR; i++)
+	{
+		if (strcmp(appflow_exception_name(i), name) == 0)
+			return i;
+	}
+	if (known >= 0)
+		return common_errors[known].exception;
+	switch (status)
+	{
+		case 401:
+			return WF_AUTHENTICATION;
+		case 402:
+			return WF_QUOTA;
+		case 403:
+			return WF_ACCESS_DENIED;
+		case 404:
+			return WF_NOT_FOUND;
+		case 409:
+			return WF_CONFLICT;
+		case 429:
+			return WF_THROTTLING;
+		default:
+			return status >= 400 && status < 500 ? WF_VALIDATION : WF_INTERNAL;
+	}
+}
+
+static void
+sign_request(HttpCall *call, void *arg)
+{
+	aws_sign(call, &((Forward *) arg)->signer);
+}
+
+static bool
+judge_answer(HttpCall *call, bool retry, void *arg)
+{
+	int			known;
+
+	if (call->status < 400)
+		return false;
+	known = common_error(read_failure(call).name);
+	if (known >= 0 && common_errors[known].expired && call->attempts == 1)
+	{
+		aws_chain_forget();
+		return true;
+	}
+	return retry || (known >= 0 && common_errors[known].passing);
+}
+
+pg_noreturn static void
+raise_failure(const Forward *forward, HttpCall *call)
+{
+	Failure		failure = read_failure(call);
+	AppflowException exception = exception_of(failure.name, call->status);
+	const char *header = http_response_header(call, "x-amzn-RequestId");
+	char	   *id = header == NULL ? "" : shown(forward, header);
+	bool		same = strcmp(failure.name, appflow_exception_name(exception)) == 0;
+
+	ereport(ERROR,
+			appflow_error_detail(exception, "AWS answered %s with status %d%s%s%s%s%s.",
+								 forward->operation->name, call->status,
+								 same || failure.name[0] == '\0' ? "" : ", ",
+								 same ? "" : shown(forward, failure.name),
+								 id[0] == '\0' ? "" : ", request id \"", id, id[0] == '\0' ? "" : "\""),
+			failure.message[0] == '\0'
+			? errmsg("AWS could not carry out %s: the answer has status %d", forward->operation->name, call->status)
+			: errmsg("%s", shown(forward, failure.message)),
+			exception == WF_AUTHENTICATION && common_error(failure.name) >= 0
+			? errhint("The AWS credentials are those of the database server, see appflow.aws_identity().") : 0);
+}
+
+static Jsonb *
+read_response(const Forward *forward, HttpCall *call)
+{
+	size_t		length;
+	const char *body = http_body(call, &length);
+	char	   *text = pnstrdup(body == NULL ? "" : body, body == NULL ? 0 : length);
+	Jsonb	   *response = NULL;
+
+	if (length == 0)
+		return operation_empty();
+	if (strlen(text) == length && pg_verify_mbstr(PG_UTF8, text, length, true))
+	{
+		if (GetDatabaseEncoding() == PG_UTF8)
+			response = jsonb_parse(text);
+		else
+			response = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+														  CStringGetDatum(pg_any_to_server(text, length, PG_UTF8))));
+	}
+	if (response == NULL || !JB_ROOT_IS_OBJECT(response))
+		ereport(ERROR,
+				appflow_error(WF_INTERNAL),
+				errmsg("the answer to %s is no JSON object", forward->operation->name),
+				errhint("AWS may have carried it out all the same."));
+	return response;
+}
+
+/* ---------- the call ---------- */
+
+/* texts of the request are wiped with the memory that they are in */
+typedef struct WipedBody
+{
+	MemoryContextCallback callback;
+	char	   *body;
+	size_t		length;
+} WipedBody;
+
+static void
+wipe_body(void *arg)
+{
+	WipedBody  *wiped = arg;
+
+	OPENSSL_cleanse(wiped->body, wiped->length);
+}
+
+Jsonb *
+forward_operation(const char *operation, Jsonb *request)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context;
+	Forward    *forward;
+	HttpCall   *call;
+	Jsonb	   *response;
+
+	check_identity_privilege();
+
+	context = AllocSetContextCreate(caller, "appflow AWS operation", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(context);
+	forward = palloc0(sizeof(Forward));
+	forward->operation = shape_find_operation(operation);
+	forward->request = with_token(forward->operation, request);
+	forward->signer.service = SERVICE;
+	forward->signer.region = pstrdup(operation_region());
+
+	call = http_call(forward->operation->method, request_url(forward));
+	if (has_body(forward->operation))
+	{
+		WipedBody  *wiped = palloc0(sizeof(WipedBody));
+
+		initStringInfo(&forward->body);
+		write_container(forward, &forward->request->root, forward->operation->input, false);
+		wiped->body = to_utf8(forward->body.data);
+		wiped->length = strlen(wiped->body);
+		wiped->callback.func = wipe_body;
+		wiped->callback.arg = wiped;
+		MemoryContextRegisterResetCallback(context, &wiped->callback);
+		call->body = wiped->body;
+		call->body_length = wiped->length;
+		http_header(call, "Content-Type", "application/json");
+	}
+
+	/* what an operation does is the same when it is asked for twice; where not, it has a token */
+	call->repeatable = true;
+	call->whole = true;
+	call->max_body = MAX_ANSWER;
+	call->prepare = sign_request;
+	call->judge = judge_answer;
+	call->arg = forward;
+	http_wait(call);
+	if (call->status != 200)
+		raise_failure(forward, call);
+
+	MemoryContextSwitchTo(caller);
+	response = read_response(forward, call);
+	MemoryContextDelete(context);
+	return response;
+}
