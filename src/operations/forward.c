@@ -135,7 +135,8 @@ static void
 check_identity_privilege(void)
 {
 	List	   *name = list_make2(makeString("appflow"), makeString("aws_identity"));
-	Oid			function = LookupFuncName(name, 0, NULL, false);
+	Oid			no_types[1] = {InvalidOid};
+	Oid			function = LookupFuncName(name, 0, no_types, false);
 
 	if (InSecurityRestrictedOperation())
 		ereport(ERROR,
@@ -444,8 +445,9 @@ shown(const Forward *forward, const char *text)
 	char	   *line = clean_line(text);
 	ListCell   *lc;
 
+	/* in the same clothes as the line; no pattern of the model lets a secret have two */
 	foreach(lc, forward->secrets)
-		line = without_secret(line, lfirst(lc));
+		line = without_secret(line, clean_line(to_utf8(lfirst(lc))));
 	if (credentials != NULL)
 	{
 		line = without_secret(line, credentials->secret_access_key);
@@ -661,19 +663,31 @@ read_response(const Forward *forward, HttpCall *call)
 /* ---------- the call ---------- */
 
 /* texts of the request are wiped with the memory that they are in */
-typedef struct WipedBody
+typedef struct WipedText
 {
 	MemoryContextCallback callback;
-	char	   *body;
+	char	   *text;
 	size_t		length;
-} WipedBody;
+} WipedText;
 
 static void
-wipe_body(void *arg)
+wipe_text(void *arg)
 {
-	WipedBody  *wiped = arg;
+	WipedText  *wiped = arg;
 
-	OPENSSL_cleanse(wiped->body, wiped->length);
+	OPENSSL_cleanse(wiped->text, wiped->length);
+}
+
+static void
+wipe_at_end(char *text)
+{
+	WipedText  *wiped = palloc0(sizeof(WipedText));
+
+	wiped->text = text;
+	wiped->length = strlen(text);
+	wiped->callback.func = wipe_text;
+	wiped->callback.arg = wiped;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &wiped->callback);
 }
 
 Jsonb *
@@ -698,17 +712,16 @@ forward_operation(const char *operation, Jsonb *request)
 	call = http_call(forward->operation->method, request_url(forward));
 	if (has_body(forward->operation))
 	{
-		WipedBody  *wiped = palloc0(sizeof(WipedBody));
+		char	   *body;
 
 		initStringInfo(&forward->body);
 		write_container(forward, &forward->request->root, forward->operation->input, false);
-		wiped->body = to_utf8(forward->body.data);
-		wiped->length = strlen(wiped->body);
-		wiped->callback.func = wipe_body;
-		wiped->callback.arg = wiped;
-		MemoryContextRegisterResetCallback(context, &wiped->callback);
-		call->body = wiped->body;
-		call->body_length = wiped->length;
+		wipe_at_end(forward->body.data);
+		body = to_utf8(forward->body.data);
+		if (body != forward->body.data)
+			wipe_at_end(body);
+		call->body = body;
+		call->body_length = strlen(body);
 		http_header(call, "Content-Type", "application/json");
 	}
 

@@ -221,7 +221,8 @@ answers({ status => 200, delay => 20000 });
 my $begin = time;
 like((failure("SET statement_timeout = '300ms'; $describe"))[0], qr/^57014: canceling statement due to statement timeout/, 'statement_timeout');
 my $took = (time - $begin) * 1000 - 300;
-cmp_ok($took, '<', 400, sprintf('answered after %.0f ms, with the start of psql', $took));
+note(sprintf('answered after %.0f ms, with the start of psql', $took));
+cmp_ok($took, '<', 10000, 'without waiting for the answer');
 answers({ status => 200, delay => 20000 });
 like((failure("SET appflow.max_retries = 0; SET appflow.idle_timeout = '300ms'; $describe"))[0], qr/^WF502: request to ".*\/describe-flow" was given up: the service did not answer in time/, 'a service that does not answer');
 answers();
@@ -284,6 +285,16 @@ answers({ status => 400, headers => { 'x-amzn-ErrorType' => 'ValidationException
 my @echo = failure($create);
 is($echo[0], 'WF400: bad ***, *** and ***, with *** of ***', 'an answer that repeats them is not repeated');
 unlike($echo[2], qr/planted/, 'in any part');
+# nor in a database of another encoding
+append_to_file("$profile-2", '{"connectorProfileName": "pp", "connectorType": "Zendesk", "connectionMode": "Public",
+	"connectorProfileConfig": {"connectorProfileProperties": {"Zendesk": {"instanceUrl": "https://x.zendesk.com"}},
+	"connectorProfileCredentials": {"Zendesk": {"clientId": "i", "clientSecret": "planted-für"}}}}');
+my $foreign = "SELECT appflow.create_connector_profile(convert_from(pg_read_binary_file('$profile-2'), 'UTF8')::jsonb)";
+foreach my $database ('postgres', 'latin')
+{
+	answers({ status => 400, headers => { 'x-amzn-ErrorType' => 'ValidationException' }, body => '{"message": "no planted-für\nplanted-für"}' });
+	is((failure($foreign, database => $database))[0], 'WF400: no ***', "$database: what is not ASCII");
+}
 expect_secret('another');
 my @wrong = failure($create);
 like($wrong[0], qr/^WF401: The request signature we calculated does not match the signature you provided/, 'a wrong secret');
