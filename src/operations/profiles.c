@@ -147,6 +147,11 @@ OPERATION(appflow_update_connector_profile, "UpdateConnectorProfile")
 	if (response != NULL)
 		PG_RETURN_JSONB_P(response);
 	refuse_builtin(name);
+
+	/* connectors are locked before profiles, as by those who unregister */
+	profile = profile_use(name, HOLD_NOT);
+	if (profile->connector_label != NULL && strcmp(profile->connector_label, POSTGRESQL_LABEL) != 0)
+		connector = connector_use(profile->connector_label, HOLD_KEEP);
 	profile = profile_use(name, HOLD_CHANGE);
 	profile->connection_mode = jsonb_get_text(request, "connectionMode");
 	profile->properties = jsonb_get_container(config, "connectorProfileProperties");
@@ -154,8 +159,6 @@ OPERATION(appflow_update_connector_profile, "UpdateConnectorProfile")
 		profile->has_credentials = true;
 	else
 		credentials = NULL;
-	if (profile->connector_label != NULL && strcmp(profile->connector_label, POSTGRESQL_LABEL) != 0)
-		connector = connector_use(profile->connector_label, HOLD_KEEP);
 	profile_check(profile, credentials, connector);
 	profile_update(profile);
 	put_credentials(profile, credentials);
