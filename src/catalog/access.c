@@ -125,16 +125,31 @@ catalog_execute(const char *statement, int nvalues, const CatalogValue *values)
 	return SPI_processed;
 }
 
+/* each statement sees what others have committed: what was there a moment ago may be gone */
+static void
+check_row(uint64 row)
+{
+	if (SPI_tuptable == NULL || row >= SPI_tuptable->numvals)
+		ereport(ERROR,
+				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("what the call is about was deleted at this moment"),
+				errhint("Repeat the call."));
+}
+
 static Datum
 get(uint64 row, int column, bool *isnull)
 {
+	check_row(row);
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
 }
 
 char *
 catalog_get_text(const CatalogAccess *access, uint64 row, int column)
 {
-	char	   *text = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+	char	   *text;
+
+	check_row(row);
+	text = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
 
 	return text ? MemoryContextStrdup(access->caller, text) : NULL;
 }

@@ -107,6 +107,14 @@ operation_region(void)
 	return region;
 }
 
+void
+operation_flow_missing(const char *name)
+{
+	ereport(ERROR,
+			appflow_error(WF_NOT_FOUND),
+			errmsg("Flow with name %s does not exist.", name));
+}
+
 FlowRow *
 operation_flow(const char *name, bool for_update)
 {
@@ -114,9 +122,7 @@ operation_flow(const char *name, bool for_update)
 
 	/* what one may not see does not exist */
 	if (flow == NULL || !has_privs_of_role(GetUserId(), flow->owner))
-		ereport(ERROR,
-				appflow_error(WF_NOT_FOUND),
-				errmsg("Flow with name %s does not exist.", name));
+		operation_flow_missing(name);
 	return flow;
 }
 
@@ -152,8 +158,7 @@ operation_respond(const char *statement, int nvalues, const CatalogValue *values
 	Jsonb	   *response;
 
 	catalog_begin(&access);
-	catalog_execute(statement, nvalues, values);
-	response = catalog_get_jsonb(&access, 0, 1);
+	response = catalog_execute(statement, nvalues, values) > 0 ? catalog_get_jsonb(&access, 0, 1) : NULL;
 	catalog_end(&access);
 	return response;
 }

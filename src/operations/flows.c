@@ -212,10 +212,11 @@ OPERATION(appflow_describe_flow, "DescribeFlow")
 {
 	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), false);
 	CatalogValue values[2];
+	Jsonb	   *response;
 
 	values[0] = catalog_int64(flow->flow_id);
 	values[1] = catalog_text(operation_arn("flow", flow->flow_name));
-	PG_RETURN_JSONB_P(operation_respond("SELECT f.definition OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+	response = operation_respond("SELECT f.definition OPERATOR(pg_catalog.||) pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 					"'flowArn', $2, 'flowStatus', f.status, 'flowStatusMessage', f.status_message, "
 					"'schemaVersion', f.schema_version, 'tags', f.tags, "
 					"'createdAt', " EPOCH("f.created_at") ", 'createdBy', f.created_by, "
@@ -226,7 +227,12 @@ OPERATION(appflow_describe_flow, "DescribeFlow")
 					"'mostRecentExecutionStatus', e.status) "
 					"FROM appflow.execution_state e WHERE e.flow_id OPERATOR(pg_catalog.=) f.flow_id "
 					"ORDER BY e.requested_at DESC, e.execution_id LIMIT 1))) "
-					"FROM appflow.flow f WHERE f.flow_id OPERATOR(pg_catalog.=) $1", 2, values));
+					"FROM appflow.flow f WHERE f.flow_id OPERATOR(pg_catalog.=) $1", 2, values);
+
+	/* deleted since the look above */
+	if (response == NULL)
+		operation_flow_missing(flow->flow_name);
+	PG_RETURN_JSONB_P(response);
 }
 
 /*

@@ -18,6 +18,7 @@
 
 #include "catalog/access.h"
 #include "catalog/flow.h"
+#include "compat.h"
 #include "fmgr.h"
 #include "utils/jsonb.h"
 
@@ -73,11 +74,12 @@ extern const char *operation_region(void);
 
 /* The flow of that name; ResourceNotFoundException if the user has none. */
 extern FlowRow *operation_flow(const char *name, bool for_update);
+pg_noreturn extern void operation_flow_missing(const char *name);
 
 /* {} */
 extern Jsonb *operation_empty(void);
 
-/* the one value of a statement that makes a response (or a part of one) */
+/* the one value of a statement that makes a response (or a part of one); NULL if it gives no row */
 extern Jsonb *operation_respond(const char *statement, int nvalues, const CatalogValue *values);
 
 /* the secret that a profile's credentials are, by the name that AWS would give it */
