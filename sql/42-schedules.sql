@@ -39,3 +39,20 @@ CREATE VIEW flow_schedules WITH (security_barrier) AS
 COMMENT ON VIEW flow_schedules IS 'scheduled flows that you may see, and when they run next';
 
 GRANT SELECT ON flow_schedules TO PUBLIC;
+
+CREATE FUNCTION set_watermark(flow_name text, watermark timestamptz)
+RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'appflow_set_watermark';
+COMMENT ON FUNCTION set_watermark(text, timestamptz) IS
+	'where the next incremental pull of a flow begins; null: as if there had been none. The view flow_schedules shows it';
+
+-- ---------- what the end of a run means (src/worker/accounting.c) ----------
+
+CREATE FUNCTION execution_changed() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_execution_changed';
+REVOKE ALL ON FUNCTION execution_changed() FROM PUBLIC;
+
+-- with the run's end, and with the data of a table, or not at all
+CREATE TRIGGER account
+	AFTER UPDATE OF status ON flow_execution
+	FOR EACH ROW WHEN (NEW.due_at IS NOT NULL AND NEW.status <> OLD.status AND NEW.status IN ('Successful', 'Error'))
+	EXECUTE FUNCTION execution_changed();

@@ -44,6 +44,8 @@ typedef struct S3Reader
 	bool	   *unbound;		/* CSV: columns that the current object has not */
 
 	ObjectList *list;
+	TimestampTz modified_from;
+	TimestampTz modified_before;
 	ObjectReader *object;		/* being read; NULL: none */
 	MemoryContext object_context;
 	char	   *object_name;	/* s3://bucket/key */
@@ -85,8 +87,12 @@ open_next_object(S3Reader *reader)
 	MemoryContext old;
 
 	MemoryContextReset(reader->object_context);
-	if (!object_list_next(reader->list, &info))
-		return false;
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!object_list_next(reader->list, &info))
+			return false;
+	} while (info.last_modified < reader->modified_from || info.last_modified >= reader->modified_before);
 	old = MemoryContextSwitchTo(reader->object_context);
 	reader->object_name = psprintf("s3://%s/%s", reader->bucket, info.key);
 	reader->object = store_read(reader->store, reader->bucket, info.key);
@@ -376,6 +382,8 @@ create_reader(ConnectorSession *session, const ReadRequest *request, Schema *sch
 	reader->bucket = jsonb_get_text(request->properties, "bucketName");
 	reader->file_type = s3_input_is_csv(request->properties) ? S3_CSV : S3_JSON;
 	reader->all_fields = request->all_fields;
+	reader->modified_from = request->windowed ? request->modified_from : DT_NOBEGIN;
+	reader->modified_before = request->windowed ? request->modified_before : DT_NOEND;
 	reader->asked = palloc(sizeof(int) * Max(list_length(request->fields), 1));
 	foreach(lc, request->fields)
 	{

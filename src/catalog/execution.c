@@ -32,6 +32,10 @@
 	"WHERE r.flow_id OPERATOR(pg_catalog.=) e.flow_id " \
 	"AND r.status IN ('InProgress', 'CancelStarted') AND r.incarnation OPERATOR(pg_catalog.=) $1)"
 
+/* the window of an incremental pull; infinite: all records */
+#define WINDOW(e) \
+	"coalesce(" e ".data_pull_start_time, 'infinity'), coalesce(" e ".data_pull_end_time, 'infinity')"
+
 pg_uuid_t
 execution_insert(const FlowRow *flow, int64 attended)
 {
@@ -65,6 +69,8 @@ get_row(const CatalogAccess *access, uint64 row)
 	execution->definition = catalog_get_jsonb(access, row, 4);
 	execution->schema_version = catalog_get_int64(row, 5);
 	execution->started_at = catalog_get_time(row, 6);
+	execution->pull_start = catalog_get_time(row, 7);
+	execution->pull_end = catalog_get_time(row, 8);
 	return execution;
 }
 
@@ -82,7 +88,7 @@ execution_claim(int64 incarnation)
 						"WHERE u.execution_id OPERATOR(pg_catalog.=) ("
 						"SELECT e.execution_id FROM appflow.flow_execution e WHERE " CLAIMABLE " "
 						"ORDER BY e.requested_at, e.execution_id LIMIT 1 FOR UPDATE SKIP LOCKED) "
-						"RETURNING u.execution_id, u.flow_name, u.owner::oid, u.definition, u.schema_version, u.started_at",
+						"RETURNING u.execution_id, u.flow_name, u.owner::oid, u.definition, u.schema_version, u.started_at, " WINDOW("u") "",
 						1, values) > 0)
 		execution = get_row(&access, 0);
 	catalog_end(&access);
@@ -221,7 +227,7 @@ execution_reap(void)
 							"WHERE s.execution_id OPERATOR(pg_catalog.=) e.execution_id "
 							"AND e.status IN ('InProgress', 'CancelStarted') "
 							"AND s.status OPERATOR(pg_catalog.=) 'Error' "
-							"RETURNING e.execution_id, e.flow_name, e.owner::oid, e.definition, e.schema_version, e.started_at",
+							"RETURNING e.execution_id, e.flow_name, e.owner::oid, e.definition, e.schema_version, e.started_at, " WINDOW("e") "",
 							0, NULL);
 	old = MemoryContextSwitchTo(access.caller);
 	for (uint64 row = 0; row < nrows; row++)
@@ -240,7 +246,7 @@ execution_unswept(void)
 	MemoryContext old;
 
 	catalog_begin(&access);
-	nrows = catalog_execute("SELECT e.execution_id, e.flow_name, e.owner::oid, e.definition, e.schema_version, e.started_at "
+	nrows = catalog_execute("SELECT e.execution_id, e.flow_name, e.owner::oid, e.definition, e.schema_version, e.started_at, " WINDOW("e") " "
 							"FROM appflow.flow_execution e WHERE e.unswept AND e.last_updated_at "
 							"OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '7 days'::interval) "
 							"ORDER BY e.requested_at LIMIT 100", 0, NULL);

@@ -58,6 +58,8 @@ typedef struct ExecutionRow
 	Jsonb	   *definition;
 	int64		schema_version;
 	TimestampTz started_at;
+	TimestampTz pull_start;		/* DT_NOEND: all records */
+	TimestampTz pull_end;
 } ExecutionRow;
 
 /* what a run has done */

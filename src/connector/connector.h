@@ -80,6 +80,11 @@ typedef struct ReadRequest
 	List	   *filters;		/* of Filter * */
 	Jsonb	   *properties;		/* the wire SourceConnectorProperties of this connector */
 
+	/* S3: only objects last modified from ... until before; elsewhere filters say so */
+	bool		windowed;
+	TimestampTz modified_from;
+	TimestampTz modified_before;
+
 	/*
 	 * Sources without a schema (S3) look for one among their first
 	 * sample_records records when need_types is set: types for all fields, and

@@ -13,6 +13,7 @@
 #include "apps/apps.h"
 #include "catalog/profile.h"
 #include "flow/plan.h"
+#include "flow/pull_window.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 
@@ -263,6 +264,8 @@ flow_compile(Jsonb *definition)
 	if (plan->source.traits != NULL)
 		compile_tasks(plan, definition, &problems);
 	trigger_compile(&plan->trigger, definition, plan->source.traits, &problems);
+	if (plan->trigger.incremental)
+		pull_window_check(definition, &problems);
 
 	if (problems != NIL)
 	{

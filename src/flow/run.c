@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/object_store.h"
+#include "flow/pull_window.h"
 #include "flow/rejects.h"
 #include "flow/run.h"
 #include "flow/transform.h"
@@ -59,7 +60,8 @@ flow_run_prepare(const RunRequest *request)
 	run->request = *request;
 	run->context = CurrentMemoryContext;
 	set_phase(run, PHASE_STARTING);
-	run->plan = flow_compile(request->definition);
+	run->plan = flow_compile(request->pull_end == DT_NOEND ? request->definition :
+							 pull_window_apply(request->definition, request->pull_start, request->pull_end));
 	open_session(&run->source, &run->plan->source, request->owner);
 	open_session(&run->destination, &run->plan->destination, request->owner);
 	if (run->plan->error_bucket != NULL)
@@ -105,8 +107,9 @@ needs_types(const FlowPlan *plan)
 }
 
 static ReadRequest *
-read_request(const FlowPlan *plan)
+read_request(const FlowRun *run)
 {
+	const FlowPlan *plan = run->plan;
 	ReadRequest *request = palloc0(sizeof(ReadRequest));
 
 	request->entity = plan->source.entity;
@@ -114,6 +117,9 @@ read_request(const FlowPlan *plan)
 	request->all_fields = plan->map_all;
 	request->exclude = plan->exclude;
 	request->filters = plan->filters;
+	request->windowed = run->request.pull_end != DT_NOEND;
+	request->modified_from = run->request.pull_start;
+	request->modified_before = run->request.pull_end;
 	request->need_types = needs_types(plan);
 	request->sample_records = SAMPLE_DEFAULT;
 	if (plan->map_all && plan->include_new && plan->destination.connector->fixed_schema != NULL &&
@@ -170,7 +176,7 @@ flow_run_transfer(FlowRun *run)
 	Rejections	rejections = {.reject = rejects_add,.arg = run->rejects};
 	RecordSet	set;
 
-	run->reader = run->source.connector->open_reader(&run->source, read_request(run->plan));
+	run->reader = run->source.connector->open_reader(&run->source, read_request(run));
 	run->transform = transform_create(run->plan, run->reader);
 	request = write_request(run);
 	request->schema = transform_schema(run->transform);

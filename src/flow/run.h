@@ -46,6 +46,8 @@ typedef struct RunRequest
 	Jsonb	   *definition;
 	int64		schema_version;
 	TimestampTz started_at;
+	TimestampTz pull_start;		/* records changed from then ... */
+	TimestampTz pull_end;		/* ... until before then; DT_NOEND: all */
 	RunProgress *progress;
 } RunRequest;
 

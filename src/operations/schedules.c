@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "compat.h"
+#include "flow/pull_window.h"
 #include "flow/trigger.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -23,6 +24,7 @@
 #include "worker/schedulers.h"
 
 PG_FUNCTION_INFO_V1(appflow_schedule_times);
+PG_FUNCTION_INFO_V1(appflow_set_watermark);
 
 static FlowTrigger
 load(const char *name, Jsonb *definition)
@@ -86,6 +88,8 @@ operation_reschedule(const FlowRow *flow, const char *status, Jsonb *definition)
 	ScheduleRow *row = schedule_get(flow->flow_id);
 	TimestampTz now = schedulers_now();
 
+	if (row->watermark != DT_NOBEGIN && !pull_window_same(flow->definition, definition))
+		schedule_set_watermark(flow->flow_id, DT_NOBEGIN);
 	if (trigger.scheduled && strcmp(status, "Active") == 0)
 	{
 		if (row->activated_at == DT_NOBEGIN)
@@ -145,4 +149,22 @@ appflow_schedule_times(PG_FUNCTION_ARGS)
 		after = next;
 	}
 	return (Datum) 0;
+}
+
+/*
+ * set_watermark(flow_name text, watermark timestamptz): the next incremental
+ * pull begins there; null: as if there had been none.
+ */
+Datum
+appflow_set_watermark(PG_FUNCTION_ARGS)
+{
+	FlowRow    *flow;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("flow name is null"));
+	flow = operation_flow(text_to_cstring(PG_GETARG_TEXT_PP(0)), true);
+	schedule_set_watermark(flow->flow_id, PG_ARGISNULL(1) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(1));
+	PG_RETURN_VOID();
 }

@@ -266,6 +266,8 @@ execute_run(const ExecutionRow *execution)
 		.definition = execution->definition,
 		.schema_version = execution->schema_version,
 		.started_at = execution->started_at,
+		.pull_start = execution->pull_start,
+		.pull_end = execution->pull_end,
 		.progress = shared_progress(),
 	};
 	char	   *activity = psprintf("appflow run of \"%s\"", execution->flow_name);

@@ -1,0 +1,88 @@
+/*-------------------------------------------------------------------------
+ *
+ * accounting.c
+ *	  What the end of a scheduled run means for its flow: how far its
+ *	  incremental pulls have come, and whether it fails too often.
+ *
+ * IDENTIFICATION
+ *	  src/worker/accounting.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/access.h"
+#include "commands/trigger.h"
+#include "compat.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/rel.h"
+#include "utils/uuid.h"
+
+PG_FUNCTION_INFO_V1(appflow_execution_changed);
+
+static void
+account_success(const CatalogValue *id)
+{
+	catalog_execute("UPDATE appflow.flow_schedule s SET failures = 0, "
+					"watermark = coalesce(e.data_pull_end_time, s.watermark) "
+					"FROM appflow.flow_execution e WHERE e.execution_id OPERATOR(pg_catalog.=) $1 "
+					"AND s.flow_id OPERATOR(pg_catalog.=) e.flow_id", 1, id);
+}
+
+/*
+ * flowErrorDeactivationThreshold: after so many failures one after another the
+ * flow is suspended, and says why.
+ */
+static void
+account_failure(const CatalogValue *id)
+{
+	/* the flow first, as operations on it do */
+	catalog_execute("SELECT 1 FROM appflow.flow f JOIN appflow.flow_execution e "
+					"ON e.flow_id OPERATOR(pg_catalog.=) f.flow_id "
+					"WHERE e.execution_id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE OF f", 1, id);
+	catalog_execute("WITH s AS (UPDATE appflow.flow_schedule s SET failures = s.failures OPERATOR(pg_catalog.+) 1 "
+					"FROM appflow.flow_execution e WHERE e.execution_id OPERATOR(pg_catalog.=) $1 "
+					"AND s.flow_id OPERATOR(pg_catalog.=) e.flow_id RETURNING s.flow_id, s.failures, e.execution_message) "
+					"UPDATE appflow.flow f SET status = 'Suspended', last_updated_at = pg_catalog.clock_timestamp(), "
+					"status_message = pg_catalog.\"left\"(pg_catalog.format("
+					"'Deactivated after %s failed runs. The last: %s', s.failures, s.execution_message), 2048) "
+					"FROM s WHERE f.flow_id OPERATOR(pg_catalog.=) s.flow_id "
+					"AND f.status OPERATOR(pg_catalog.=) 'Active' AND s.failures OPERATOR(pg_catalog.>=) "
+					"(f.definition OPERATOR(pg_catalog.#>>) '{triggerConfig,triggerProperties,Scheduled,flowErrorDeactivationThreshold}')::numeric",
+					1, id);
+
+	/* a row is updated once in a statement, so this is another */
+	catalog_execute("UPDATE appflow.flow_schedule s SET next_at = NULL "
+					"FROM appflow.flow_execution e, appflow.flow f WHERE e.execution_id OPERATOR(pg_catalog.=) $1 "
+					"AND f.flow_id OPERATOR(pg_catalog.=) e.flow_id AND s.flow_id OPERATOR(pg_catalog.=) e.flow_id "
+					"AND f.status OPERATOR(pg_catalog.=) 'Suspended' AND s.next_at IS NOT NULL", 1, id);
+}
+
+/* trigger: a scheduled run has become Successful or an Error */
+Datum
+appflow_execution_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	TupleDesc	desc;
+	bool		isnull;
+	Datum		id;
+	char	   *status;
+	CatalogAccess access;
+	CatalogValue value;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BY_UPDATE(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event))
+		elog(ERROR, "execution_changed is a trigger function");
+	desc = RelationGetDescr(data->tg_relation);
+	id = SPI_getbinval(data->tg_newtuple, desc, SPI_fnumber(desc, "execution_id"), &isnull);
+	status = SPI_getvalue(data->tg_newtuple, desc, SPI_fnumber(desc, "status"));
+
+	catalog_begin(&access);
+	value = catalog_uuid(DatumGetUUIDP(id));
+	if (strcmp(status, "Successful") == 0)
+		account_success(&value);
+	else
+		account_failure(&value);
+	catalog_end(&access);
+	PG_RETURN_POINTER(NULL);
+}
