@@ -148,9 +148,12 @@ OPERATION(appflow_update_flow, "UpdateFlow")
 
 	if (response != NULL)
 		PG_RETURN_JSONB_P(response);
-	flow = operation_flow(jsonb_get_text(request, "flowName"), true);
+	(void) operation_flow(jsonb_get_text(request, "flowName"), false);
 	definition = without(request, "clientToken");
+
+	/* profiles are locked before flows, as by those who delete profiles */
 	check_definition(definition);
+	flow = operation_flow(jsonb_get_text(request, "flowName"), true);
 	check_same_connector(flow->definition, definition, true);
 	check_same_connector(flow->definition, definition, false);
 
@@ -237,7 +240,8 @@ OPERATION(appflow_describe_flow, "DescribeFlow")
 
 /*
  * list_flows(request jsonb) returns jsonb: {"flows": [...], "nextToken"}.
- * Follows ListFlows of the API reference; in the order of names.
+ * Follows ListFlows of the API reference; in the order of names.  Definitions are
+ * taken apart once each: they are long enough to be compressed.
  */
 OPERATION(appflow_list_flows, "ListFlows")
 {
@@ -258,18 +262,22 @@ OPERATION(appflow_list_flows, "ListFlows")
 					"WHERE ($1 IS NULL OR f.flow_name OPERATOR(pg_catalog.>) $1) "
 					"AND pg_catalog.pg_has_role($4, f.owner, 'USAGE') "
 					"ORDER BY f.flow_name LIMIT $2 OPERATOR(pg_catalog.+) 1), "
-					"page AS (SELECT * FROM visible ORDER BY flow_name LIMIT $2) "
+					"page AS (SELECT v.*, d.* FROM visible v, LATERAL pg_catalog.jsonb_to_record(v.definition) AS "
+					"d (description jsonb, \"sourceFlowConfig\" jsonb, \"destinationFlowConfigList\" jsonb, \"triggerConfig\" jsonb) "
+					"ORDER BY v.flow_name LIMIT $2) "
 					"SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 					"'flowArn', $3 OPERATOR(pg_catalog.||) f.flow_name, "
 					"'flowName', f.flow_name, 'flowStatus', f.status, "
-					"'description', f.definition #> '{description}', "
-					"'sourceConnectorType', f.definition #> '{sourceFlowConfig,connectorType}', "
-					"'destinationConnectorType', f.definition #> '{destinationFlowConfigList,0,connectorType}', "
-					"'sourceConnectorLabel', CASE WHEN f.definition #>> '{sourceFlowConfig,connectorType}' OPERATOR(pg_catalog.=) 'CustomConnector' "
-					"THEN f.definition #> '{sourceFlowConfig,connectorProfileName}' END, "
-					"'destinationConnectorLabel', CASE WHEN f.definition #>> '{destinationFlowConfigList,0,connectorType}' OPERATOR(pg_catalog.=) 'CustomConnector' "
-					"THEN f.definition #> '{destinationFlowConfigList,0,connectorProfileName}' END, "
-					"'triggerType', f.definition #> '{triggerConfig,triggerType}', "
+					"'description', f.description, "
+					"'sourceConnectorType', f.\"sourceFlowConfig\" #> '{connectorType}', "
+					"'destinationConnectorType', f.\"destinationFlowConfigList\" #> '{0,connectorType}', "
+					"'sourceConnectorLabel', CASE WHEN f.\"sourceFlowConfig\" #>> '{connectorType}' OPERATOR(pg_catalog.=) 'CustomConnector' "
+					"THEN coalesce((SELECT pg_catalog.to_jsonb(p.connector_label) FROM appflow.connector_profile p "
+					"WHERE p.connector_profile_name = f.\"sourceFlowConfig\" #>> '{connectorProfileName}'), f.\"sourceFlowConfig\" #> '{connectorProfileName}') END, "
+					"'destinationConnectorLabel', CASE WHEN f.\"destinationFlowConfigList\" #>> '{0,connectorType}' OPERATOR(pg_catalog.=) 'CustomConnector' "
+					"THEN coalesce((SELECT pg_catalog.to_jsonb(p.connector_label) FROM appflow.connector_profile p "
+					"WHERE p.connector_profile_name = f.\"destinationFlowConfigList\" #>> '{0,connectorProfileName}'), f.\"destinationFlowConfigList\" #> '{0,connectorProfileName}') END, "
+					"'triggerType', f.\"triggerConfig\" #> '{triggerType}', "
 					"'createdAt', " EPOCH("f.created_at") ", 'createdBy', f.created_by, "
 					"'lastUpdatedAt', " EPOCH("f.last_updated_at") ", 'lastUpdatedBy', f.last_updated_by, "
 					"'tags', f.tags, "
