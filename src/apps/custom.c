@@ -5,7 +5,7 @@
  *	  AppFlow's Lambda protocol.
  *
  * A function runs as the owner of the profile (or of the registration), never
- * with more rights.  Credentials are not in the requests: as with Lambda, a
+ * with more rights, now or later.  Credentials are not in the requests: as with Lambda, a
  * request names a secret, and the function fetches it while it answers.
  *
  * IDENTIFICATION
@@ -24,6 +24,7 @@
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -139,11 +140,18 @@ invoke(Oid function, Oid role, const char *type, Jsonb *request, const CustomSec
 	Jsonb	   *volatile answer = NULL;
 	Oid			user;
 	int			security;
+	int			settings = NewGUCNestLevel();
 
 	if (snapshot)
 		PushActiveSnapshot(GetTransactionSnapshot());
+
+	/*
+	 * Called for somebody else, it must not leave anything behind that is
+	 * carried out later with that one's rights, such as deferred triggers.
+	 */
 	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(role, security | SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(role, security | SECURITY_LOCAL_USERID_CHANGE |
+						   (role != user ? SECURITY_RESTRICTED_OPERATION : 0));
 	current_secret = secret;
 	PG_TRY();
 	{
@@ -175,6 +183,7 @@ invoke(Oid function, Oid role, const char *type, Jsonb *request, const CustomSec
 	}
 	PG_END_TRY();
 	current_secret = outer;
+	AtEOXact_GUC(false, settings);
 	SetUserIdAndSecContext(user, security);
 	if (snapshot)
 		PopActiveSnapshot();

@@ -364,6 +364,31 @@ like(call('create_connector_profile', custom('anns-profile', 'good') =~ s/"crm"/
 $role = 'postgres';
 sql(q{SELECT appflow.connector_entities('anns-profile')});
 is(sql(q{SELECT role FROM test.request ORDER BY at DESC LIMIT 1}), 'ann', 'even when a superuser asks');
+# what ann's function leaves to be done later would be done as whoever asks
+$node->safe_psql('postgres', q{
+	CREATE SCHEMA anns AUTHORIZATION ann;
+	SET ROLE ann;
+	CREATE TABLE anns.trap (a int);
+	CREATE TABLE anns.caught (who name);
+	GRANT INSERT ON anns.caught TO PUBLIC;
+	CREATE FUNCTION anns.spring() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO anns.caught VALUES (current_user); RETURN NULL; END';
+	CREATE CONSTRAINT TRIGGER spring AFTER INSERT ON anns.trap DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION anns.spring();
+	CREATE FUNCTION anns.crm(request jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+	BEGIN
+		IF request ->> 'type' = 'ListEntitiesRequest' THEN
+			SET search_path = anns;
+			INSERT INTO anns.trap VALUES (1);
+		END IF;
+		RETURN test.crm(request);
+	END $$});
+$role = 'ann';
+like(call('update_connector_registration', qq({"connectorLabel": "anns", "connectorProvisioningConfig": {"lambda": {"lambdaArn": "@{[$arn =~ s/test\.crm/anns.crm/r]}"}}})), qr/connector\/anns/, 'another function');
+$role = 'postgres';
+like(call('list_connector_entities', '{"connectorProfileName": "anns-profile"}'), qr/^WF502 .*cannot fire deferred trigger within security-restricted operation/, 'a function leaves nothing for a superuser to do');
+is(sql('SELECT count(*) FROM anns.caught'), 0, 'and did not');
+$role = 'ann';
+like(sql(q{SELECT array_agg(entity), current_setting('search_path') FROM appflow.connector_entities('anns-profile')}), qr/^\{Account,Custom,Contact\}\|"\$user", public$/, 'for its owner it may; settings stay');
+$role = 'postgres';
 $node->safe_psql('postgres', 'GRANT ann TO bob');
 $role = 'bob';
 is(sql(q{SELECT count(*) FROM appflow.connector_profiles}), 2, 'members see what the role has');
