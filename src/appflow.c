@@ -15,6 +15,7 @@
 #include "common/shortest_dec.h"
 #include "compat.h"
 #include "fmgr.h"
+#include "net/limit.h"
 #include "net/net.h"
 #include "operations/operations.h"
 #include "utils/guc.h"
@@ -37,6 +38,7 @@ _PG_init(void)
 	text_format_double = format_double;
 	net_define_settings();
 	apps_define_settings();
+	rate_limit_request_memory();
 	operations_define_settings();
 	vault_define_settings();
 	worker_define_settings();

@@ -22,9 +22,11 @@
 #include "miscadmin.h"
 #include "net/http.h"
 #include "net/http_quiet.h"
+#include "net/limit.h"
 #include "net/loop.h"
 #include "net/net.h"
 #include "net/policy.h"
+#include "net/url.h"
 #include "record/errors.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
@@ -34,6 +36,7 @@
 #endif
 
 #define BUFFER_LIMIT (4 * 1024 * 1024)	/* of a streamed body: beyond it, the sender waits */
+#define SEND_LIMIT (1024 * 1024)	/* of a body being sent: beyond it, the caller waits */
 #define MAX_HEADERS (256 * 1024)
 #define MAX_WHOLE_BODY (64 * 1024 * 1024)
 #define MAX_ERROR_BODY (1024 * 1024)
@@ -73,6 +76,12 @@ typedef struct Call
 	Header	   *headers;
 	Header	  **last_header;
 	int64		next_attempt;	/* time, in CALL_WAITING */
+	char	   *query;			/* of this attempt only, to be added to the URL; or NULL */
+	bool		admitted;		/* the next attempt has its turn by the limit */
+	bool		renewed;		/* credentials, after a 401 */
+	bool		foreign;		/* redirected to another host than the call was made for */
+	int			redirects;
+	int			unpaid;			/* attempts that are no retries */
 
 	CURL	   *handle;
 	bool		added;			/* to the loop */
@@ -90,12 +99,19 @@ typedef struct Call
 	bool		paused;			/* the body, as its buffer is full */
 	int64		last_activity;
 	curl_off_t	uploaded;		/* at last_activity */
+	Bytes		outgoing;		/* of a body that streams */
+	bool		outgoing_ends;
+	bool		outgoing_paused;	/* as there was nothing to send */
+	bool		outgoing_begun; /* libcurl has taken some of it */
 	Bytes		response_headers;
 	Bytes		body;
 	size_t		received;		/* of the body, in all */
 
 	MemoryContextCallback callback;
 } Call;
+
+/* how many retries this process still has; -1: any number */
+static int	retry_budget = -1;
 
 /* connections to local addresses may be in libcurl's cache */
 static bool local_connections = false;
@@ -136,17 +152,37 @@ bytes_left(const Bytes *bytes)
 static void
 bytes_free(Bytes *bytes)
 {
+	/* what comes may hold tokens */
+	if (bytes->data != NULL)
+		explicit_bzero(bytes->data, bytes->room);
 	free(bytes->data);
 	memset(bytes, 0, sizeof(Bytes));
 }
 
 /* ---------- callbacks of libcurl: no errors, no palloc ---------- */
 
+/* Is the answer a redirect that may be followed? */
+static bool
+redirects(const Call *call)
+{
+	int			status = call->public.status;
+
+	return call->public.max_redirects > 0 && !call->public.streams &&
+		(status == 301 || status == 302 || status == 303 || status == 307 || status == 308);
+}
+
+/* Is the body not what the caller wants, so that its beginning will do? */
+static bool
+aside(const Call *call)
+{
+	return call->public.status >= 400 || redirects(call);
+}
+
 /* Is the whole body collected before the call is judged? */
 static bool
 collects(const Call *call)
 {
-	return call->public.whole || call->public.status >= 400;
+	return call->public.whole || aside(call);
 }
 
 static size_t
@@ -198,7 +234,7 @@ take_body(char *data, size_t size, size_t count, void *arg)
 	{
 		if (call->public.whole)
 			limit = limit == 0 ? MAX_WHOLE_BODY : limit;
-		if (call->public.status >= 400)
+		if (aside(call))
 			limit = limit == 0 ? MAX_ERROR_BODY : Min(limit, MAX_ERROR_BODY);
 	}
 	else if (have > 0 && have + length > BUFFER_LIMIT)
@@ -217,6 +253,27 @@ take_body(char *data, size_t size, size_t count, void *arg)
 		return 0;
 	}
 	call->received += length;
+	return length;
+}
+
+static size_t
+give_body(char *data, size_t size, size_t count, void *arg)
+{
+	Call	   *call = arg;
+	size_t		length = Min(size * count, bytes_left(&call->outgoing));
+
+	call->last_activity = loop_now();
+	if (length == 0 && !call->outgoing_ends)
+	{
+		call->outgoing_paused = true;
+		return CURL_READFUNC_PAUSE;
+	}
+	if (length > 0)
+	{
+		memcpy(data, call->outgoing.data + call->outgoing.start, length);
+		call->outgoing.start += length;
+		call->outgoing_begun = true;
+	}
 	return length;
 }
 
@@ -280,8 +337,13 @@ drop_attempt(Call *call)
 		loop_unblock_signals(&signals);
 		call->handle = NULL;
 	}
+	for (struct curl_slist *line = call->lines; line != NULL; line = line->next)
+		explicit_bzero(line->data, strlen(line->data));
 	curl_slist_free_all(call->lines);
 	call->lines = NULL;
+	if (call->query != NULL)
+		explicit_bzero(call->query, strlen(call->query));
+	call->query = NULL;
 	bytes_free(&call->response_headers);
 	bytes_free(&call->body);
 }
@@ -290,7 +352,12 @@ drop_attempt(Call *call)
 static void
 drop_call(void *arg)
 {
-	drop_attempt(arg);
+	Call	   *call = arg;
+
+	drop_attempt(call);
+	bytes_free(&call->outgoing);
+	for (Header *header = call->headers; header != NULL; header = header->next)
+		explicit_bzero(header->value, strlen(header->value));
 }
 
 HttpCall *
@@ -346,6 +413,19 @@ void
 http_attempt_header(HttpCall *call, const char *name, const char *value)
 {
 	add_header((Call *) call, name, value, true);
+}
+
+void
+http_attempt_query(HttpCall *base, const char *name, const char *value)
+{
+	Call	   *call = (Call *) base;
+	MemoryContext old = MemoryContextSwitchTo(base->context);
+	char	   *longer = url_with_parameter(call->query == NULL ? "" : call->query, name, value);
+
+	if (call->query != NULL)
+		explicit_bzero(call->query, strlen(call->query));
+	call->query = longer;
+	MemoryContextSwitchTo(old);
 }
 
 int
@@ -438,7 +518,16 @@ set_options(Call *call)
 	HttpCall   *public = &call->public;
 	CURL	   *handle = call->handle;
 
-	curl_easy_setopt(handle, CURLOPT_URL, public->url);
+	if (call->query == NULL)
+		curl_easy_setopt(handle, CURLOPT_URL, public->url);
+	else
+	{
+		char	   *url = url_with_query(public->url, call->query);
+
+		curl_easy_setopt(handle, CURLOPT_URL, url);
+		explicit_bzero(url, strlen(url));
+		pfree(url);
+	}
 	curl_easy_setopt(handle, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, call->error);
 	curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
@@ -481,7 +570,16 @@ set_options(Call *call)
 	if (public->platform)
 		curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
 
-	if (strcmp(public->method, "HEAD") == 0)
+	if (public->streams)
+	{
+		curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(handle, CURLOPT_READFUNCTION, give_body);
+		curl_easy_setopt(handle, CURLOPT_READDATA, call);
+		curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE,
+						 public->body_length > 0 ? (curl_off_t) public->body_length : (curl_off_t) -1);
+		curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, public->method);
+	}
+	else if (strcmp(public->method, "HEAD") == 0)
 		curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
 	else if (public->body != NULL || strcmp(public->method, "POST") == 0 ||
 			 strcmp(public->method, "PUT") == 0)
@@ -512,8 +610,14 @@ add_lines(Call *call)
 
 	for (Header *header = call->headers; header != NULL; header = header->next)
 	{
+		/* another host learns what is wanted, and nothing else */
+		char	   *line;
+
+		if (call->foreign && pg_strcasecmp(header->name, "accept") != 0)
+			continue;
+
 		/* libcurl takes "Name;" for a header without a value */
-		char	   *line = header->value[0] == '\0'
+		line = header->value[0] == '\0'
 			? psprintf("%s;", header->name) : psprintf("%s: %s", header->name, header->value);
 
 		good = add_line(call, line) && good;
@@ -547,14 +651,17 @@ start_attempt(Call *call)
 	call->public.status = 0;
 	call->public.failure = HTTP_FINE;
 	call->ended = call->refused = call->overflow = call->no_memory = false;
-	call->headers_done = call->paused = false;
+	call->headers_done = call->paused = call->outgoing_paused = false;
+	call->admitted = false;
 	call->uploaded = 0;
 	call->received = 0;
 	call->error[0] = '\0';
 
 	drop_attempt_headers(call);
-	if (call->public.prepare != NULL)
+	if (call->public.prepare != NULL && !call->foreign)
 		call->public.prepare(&call->public, call->public.arg);
+	if (call->public.guard != NULL && call->public.guard->sign != NULL && !call->foreign)
+		call->public.guard->sign(&call->public, call->public.guard->arg);
 	call->proxied = uses_proxy(call);
 	if (call->proxied && !net_allow_local_endpoints)
 		refuse_local_name(call);
@@ -641,6 +748,9 @@ worth_repeating(Call *call)
 {
 	HttpCall   *public = &call->public;
 
+	/* what streams is gone */
+	if (call->outgoing_begun)
+		return false;
 	switch (public->failure)
 	{
 		case HTTP_FINE:
@@ -668,6 +778,84 @@ worth_repeating(Call *call)
 	}
 }
 
+/* Credentials may have run out: once, new ones are got for another attempt. */
+static bool
+renews(Call *call)
+{
+	const HttpGuard *guard = call->public.guard;
+
+	if (call->public.failure != HTTP_FINE || call->public.status != 401 || call->renewed ||
+		call->foreign || call->outgoing_begun || guard == NULL || guard->renew == NULL)
+		return false;
+	call->renewed = true;
+	return guard->renew(&call->public, guard->arg);
+}
+
+/*
+ * Make the call one for the place that a redirect leads to.  False: the redirect is
+ * the answer, or, with a failure set, leads astray.
+ */
+static bool
+follows(Call *call)
+{
+	HttpCall   *public = &call->public;
+	const char *location = http_response_header(public, "Location");
+	bool		drops_body = public->status == 303 ||
+		(public->status <= 302 && strcmp(public->method, "POST") == 0);
+	const char *complaint = NULL;
+	char	   *target;
+	MemoryContext old;
+
+	if (public->failure != HTTP_FINE || !redirects(call) || location == NULL)
+		return false;
+	old = MemoryContextSwitchTo(public->context);
+	target = url_resolve(public->url, location);
+	MemoryContextSwitchTo(old);
+	if (call->redirects >= public->max_redirects)
+		complaint = "it was redirected too often";
+	else if (target == NULL)
+		complaint = "it was redirected to what is no http or https URL";
+	else if (pg_strncasecmp(public->url, "https:", 6) == 0 && pg_strncasecmp(target, "https:", 6) != 0)
+		complaint = "it was redirected from https to http";
+	if (complaint != NULL)
+	{
+		public->failure = HTTP_BROKEN;
+		strlcpy(call->error, complaint, sizeof(call->error));
+		return false;
+	}
+	if (!url_same_origin(public->url, target))
+	{
+		if (public->body != NULL && !drops_body)
+			return false;
+		call->foreign = true;
+	}
+	if (drops_body && strcmp(public->method, "HEAD") != 0)
+	{
+		public->method = "GET";
+		public->body = NULL;
+		public->body_length = 0;
+	}
+	public->url = target;
+	call->redirects++;
+	return true;
+}
+
+/* What an answer asks of all who share the limit. */
+static int64
+asked_pause(Call *call)
+{
+	const HttpGuard *guard = call->public.guard;
+	int64		asked = call->public.status >= 400 ? retry_after(call) : -1;
+
+	if (call->foreign || guard == NULL)
+		return asked;
+	if (guard->pause != NULL)
+		asked = Max(asked, guard->pause(&call->public, guard->arg));
+	if (asked > 0 && guard->limit != NULL)
+		rate_limit_hold(guard->limit, Min(asked, MAX_RETRY_AFTER));
+	return asked;
+}
+
 /* An attempt has ended: is that the answer, or is there to be another? */
 static void
 settle(Call *call)
@@ -681,7 +869,7 @@ settle(Call *call)
 		out_of_memory();
 
 	/* of an error's body the beginning will do */
-	if (call->overflow && public->status >= 400)
+	if (call->overflow && aside(call))
 	{
 		call->overflow = false;
 		call->result = CURLE_OK;
@@ -691,17 +879,27 @@ settle(Call *call)
 	if (public->judge != NULL && public->failure == HTTP_FINE && collects(call))
 		retry = public->judge(public, retry, public->arg);
 
+	asked = public->failure == HTTP_FINE ? asked_pause(call) : -1;
+
 	call->state = CALL_SETTLED;
-	if (!retry || public->attempts > public->max_retries)
+	if (renews(call) || follows(call))
+	{
+		call->unpaid++;
+		call->next_attempt = loop_now();
+		call->state = CALL_WAITING;
+		return;
+	}
+	if (!retry || public->attempts - call->unpaid > public->max_retries || retry_budget == 0)
 		return;
 
 	/* capped, growing, and never the same for those who failed together */
 	delay = Min((int64) FIRST_RETRY_DELAY << Min(public->attempts - 1, 20),
 				(int64) net_max_retry_delay);
 	delay = (int64) (delay * (0.5 + pg_prng_double(&pg_global_prng_state) / 2));
-	asked = public->failure == HTTP_FINE ? retry_after(call) : -1;
 	if (asked > MAX_RETRY_AFTER)
 		return;
+	if (retry_budget > 0)
+		retry_budget--;
 	call->next_attempt = loop_now() + Max(delay, asked);
 	call->state = CALL_WAITING;
 }
@@ -711,7 +909,21 @@ static void
 advance(Call *call)
 {
 	if (call->state == CALL_NEW || (call->state == CALL_WAITING && loop_now() >= call->next_attempt))
+	{
+		const HttpGuard *guard = call->public.guard;
+		int64		delay = 0;
+
+		if (guard != NULL && guard->limit != NULL && !call->admitted && !call->foreign)
+			delay = rate_limit_take(guard->limit);
+		call->admitted = true;
+		if (delay > 0)
+		{
+			call->next_attempt = loop_now() + delay;
+			call->state = CALL_WAITING;
+			return;
+		}
 		start_attempt(call);
+	}
 	if (call->state == CALL_RUNNING && call->ended)
 		settle(call);
 }
@@ -772,7 +984,7 @@ http_start(HttpCall *base)
 	Call	   *call = (Call *) base;
 
 	if (call->state == CALL_NEW)
-		start_attempt(call);
+		advance(call);
 	loop_run();
 }
 
@@ -807,6 +1019,56 @@ http_wait(HttpCall *call)
 {
 	if (!http_try_wait(call))
 		http_raise(call);
+}
+
+/* Let libcurl ask for more of the body. */
+static void
+resume_sending(Call *call)
+{
+	sigset_t	signals;
+
+	if (!call->outgoing_paused || call->state != CALL_RUNNING || call->ended)
+		return;
+	call->outgoing_paused = false;
+	loop_block_signals(&signals);
+	curl_easy_pause(call->handle, call->paused ? CURLPAUSE_RECV : CURLPAUSE_CONT);
+	loop_unblock_signals(&signals);
+}
+
+bool
+http_send(HttpCall *base, const char *data, size_t length)
+{
+	Call	   *call = (Call *) base;
+
+	call->last_activity = loop_now();
+	advance(call);
+	while (call->state != CALL_SETTLED && bytes_left(&call->outgoing) > SEND_LIMIT)
+	{
+		wait_for_call(call);
+		advance(call);
+	}
+	if (call->state == CALL_SETTLED)
+		return false;
+	if (!bytes_add(&call->outgoing, data, length))
+		out_of_memory();
+	resume_sending(call);
+	loop_run();
+	return true;
+}
+
+void
+http_send_end(HttpCall *base)
+{
+	Call	   *call = (Call *) base;
+
+	call->outgoing_ends = true;
+	resume_sending(call);
+}
+
+void
+http_set_retry_budget(int retries)
+{
+	retry_budget = retries;
 }
 
 const char *

@@ -20,7 +20,8 @@
  *
  * A call is repeated, after a growing pause with jitter, if the connection failed
  * or the status is 408, 429, 500, 502, 503 or 504, provided it is repeatable; a
- * Retry-After of the answer is honoured.  Redirects are not followed.
+ * Retry-After of the answer is honoured.  Redirects are followed only if the
+ * caller asks for it.
  *
  * Messages name URLs without what may be secret: user, query, fragment.
  *
@@ -50,6 +51,26 @@ typedef enum HttpFailure
 
 typedef struct HttpCall HttpCall;
 
+/*
+ * What goes with each attempt of a call to the host it was made for: never with
+ * one that a redirect sends elsewhere.  Members may be NULL; all may raise errors.
+ */
+typedef struct HttpGuard
+{
+	/* puts credentials on an attempt, by http_attempt_header() and http_attempt_query() */
+	void		(*sign) (HttpCall *call, void *arg);
+
+	/* the answer is 401, for the first time: whether new credentials make it worth another attempt */
+	bool		(*renew) (HttpCall *call, void *arg);
+
+	/* milliseconds that headers of the answer, the vendor's own, ask to wait; -1: they do not */
+	int64		(*pause) (HttpCall *call, void *arg);
+
+	/* every attempt waits for its turn there (limit.h), and Retry-After holds all that share it */
+	struct RateLimit *limit;
+	void	   *arg;
+} HttpGuard;
+
 struct HttpCall
 {
 	/* ---------- the request: to be set before the call is started ---------- */
@@ -64,6 +85,11 @@ struct HttpCall
 	size_t		max_body;		/* bytes; more is a failure.  0: no limit, but 64 MB
 								 * with whole */
 	bool		keep_encoding;	/* give the body as it is sent, even if compressed */
+	bool		streams;		/* the body comes by http_send(); body_length says its
+								 * length, 0: not known */
+	int			max_redirects;	/* default 0: a redirect is an answer like others.  A body
+								 * is never sent to another host */
+	const HttpGuard *guard;		/* must stay until the call is closed */
 	int			max_retries;	/* default: the setting */
 	int			connect_timeout;	/* ms, default: the setting */
 	int			idle_timeout;	/* ms, default: the setting */
@@ -103,6 +129,9 @@ extern HttpCall *http_call(const char *method, const char *url);
 extern void http_header(HttpCall *call, const char *name, const char *value);
 extern void http_attempt_header(HttpCall *call, const char *name, const char *value);
 
+/* Add a parameter to the URL of the attempt that is being prepared; it shows nowhere. */
+extern void http_attempt_query(HttpCall *call, const char *name, const char *value);
+
 /* The request's headers, for signing: up to max of them, returns how many. */
 extern int	http_request_headers(HttpCall *call, const char **names, const char **values, int max);
 
@@ -125,6 +154,15 @@ extern void http_wait(HttpCall *call);
 /* The same, but returns false with call->failure set; http_raise() says it. */
 extern bool http_try_wait(HttpCall *call);
 
+/*
+ * Send a piece of the body of a call with streams, and its end; starts the call
+ * if need be, and waits while too much is under way.  Returns false if the call has
+ * ended before: http_wait() says how.  Once a piece is on its way the call is not
+ * repeated.
+ */
+extern bool http_send(HttpCall *call, const char *data, size_t length);
+extern void http_send_end(HttpCall *call);
+
 /* Value of a header of the answer, or NULL. */
 extern const char *http_response_header(HttpCall *call, const char *name);
 
@@ -144,6 +182,12 @@ pg_noreturn extern void http_raise(HttpCall *call);
 
 /* End a call. */
 extern void http_close(HttpCall *call);
+
+/*
+ * All calls of this process from here on may be repeated so often in sum, besides
+ * the limit of each; -1: as often as they like.
+ */
+extern void http_set_retry_budget(int retries);
 
 /* Wait that many milliseconds, while calls move on. */
 extern void http_pause(int64 delay);
