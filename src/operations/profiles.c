@@ -65,6 +65,9 @@ put_credentials(ProfileRow *profile, Jsonb *credentials)
 	text = JsonbToCString(NULL, &credentials->root, VARSIZE(credentials));
 	secret_put(PURPOSE, profile->name, text);
 	secret_wipe(text);
+
+	/* tokens that were got with other credentials */
+	secret_delete("token", profile->name);
 }
 
 /*
@@ -195,6 +198,7 @@ profile_forget(const char *name)
 {
 	profile_break_flows(name, psprintf("Connector profile %s was deleted.", name), operation_user_arn());
 	secret_delete(PURPOSE, name);
+	secret_delete("token", name);
 	profile_delete(name);
 }
 

@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * profile_auth.h
+ *	  Connector profiles as the services behind them want to see them.
+ *
+ * IDENTIFICATION
+ *	  src/flow/profile_auth.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef APPFLOW_PROFILE_AUTH_H
+#define APPFLOW_PROFILE_AUTH_H
+
+#include "postgres.h"
+
+#include "catalog/profile.h"
+#include "net/auth.h"
+#include "net/token.h"
+
+/*
+ * What authenticates calls for a profile, in the current memory context; needs a
+ * transaction, also whenever a call starts an attempt.  *base: the URL that paths
+ * of the service follow, without a slash at its end.  Raises errors if the profile
+ * has no credentials or its connector is not asked by HTTP.
+ */
+extern Authenticator *profile_authenticator(const ProfileRow *profile, char **base);
+
+/* ---------- between profile_auth.c and profile_token.c ---------- */
+
+/* What the profile's own member of the credentials says; credentials are the sealed text. */
+extern Jsonb *profile_own_credentials(const ProfileRow *profile, const char *credentials);
+
+/* The sealed text of the profile's credentials; raises an error if there is none. */
+extern char *profile_credentials(const ProfileRow *profile);
+
+/* The access token that the credentials bring along, or NULL. */
+extern char *profile_given_token(const ProfileRow *profile, Jsonb *own);
+
+/*
+ * The request for a new token; with a refresh token that was got later than the
+ * credentials, or NULL.  first: no token was got with these credentials yet, so that
+ * an authorization code is still good.  False: there is nothing to ask with.
+ */
+extern bool profile_token_request(const ProfileRow *profile, Jsonb *own, const char *refresh_token,
+								  bool first, TokenRequest *request);
+
+/* The authenticator's obtain function for profiles; arg is the ProfileRow. */
+extern bool profile_obtain_token(Authenticator *authenticator, bool renew);
+
+#endif							/* APPFLOW_PROFILE_AUTH_H */

@@ -1,0 +1,421 @@
+/*-------------------------------------------------------------------------
+ *
+ * profile_token.c
+ *	  Tokens of connector profiles: kept sealed, renewed once for all.
+ *
+ * A token is a secret of the vault, purpose "token", by the profile's name.  It
+ * has a generation: whoever was refused with one asks for another, and gets what
+ * somebody else may have got in between.
+ *
+ * New tokens are got by a background worker, for three reasons.  What it stores
+ * stays even if the transaction that asked is rolled back: a service that gives a
+ * new refresh token does not take the old one again.  No transaction of it is open
+ * while it talks to the service.  And it goes on if the session that asked is
+ * cancelled.  Those who ask queue up at one lock, so there is one worker at a time
+ * for a profile; the worker holds another one, for the case that who asked is gone.
+ *
+ * IDENTIFICATION
+ *	  src/flow/profile_token.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+#include <time.h>
+
+#include "access/xact.h"
+#include "catalog/secret.h"
+#include "common/hashfn.h"
+#include "flow/profile_auth.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "net/http.h"
+#include "net/sigv4.h"
+#include "postmaster/bgworker.h"
+#include "record/errors.h"
+#include "record/jsonb_access.h"
+#include "storage/dsm.h"
+#include "storage/ipc.h"
+#include "storage/lock.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/uuid.h"
+
+#define PURPOSE "token"
+#define EARLY 30				/* seconds before its end that a token counts as expired */
+#define MAX_TOKEN 65536
+#define MAX_WORKER_TRIES 100	/* 0.1 s each, for a free slot for a worker */
+
+/* A token as it is kept. */
+typedef struct Record
+{
+	char	   *token;
+	char	   *refresh_token;	/* NULL: none */
+	char	   *generation;
+	int64		expires;		/* of the epoch; 0: not known */
+} Record;
+
+typedef enum Outcome
+{
+	OUTCOME_NONE,				/* the worker came to an end of its own */
+	OUTCOME_TOKEN,
+	OUTCOME_IMPOSSIBLE,			/* the profile has nothing to get a token with */
+	OUTCOME_ERROR
+} Outcome;
+
+/* What is wanted of a worker, and what it says; in shared memory. */
+typedef struct Order
+{
+	char		profile[1056];
+	char		refused[64];	/* generation that is no good any more */
+	Outcome		outcome;
+	int			sqlstate;
+	char		message[1024];
+	char		detail[512];
+	char		hint[512];
+	char		generation[64];
+	char		token[MAX_TOKEN];
+} Order;
+
+extern PGDLLEXPORT void appflow_token_main(Datum arg);
+
+/* ---------- what is kept ---------- */
+
+/* The token that was got with these credentials; false if there is none. */
+static bool
+read_record(const char *profile, const char *credentials, Record *record)
+{
+	char	   *text = secret_get(PURPOSE, profile);
+	char		hash[65];
+	Jsonb	   *kept;
+	char	   *kept_hash;
+
+	if (text == NULL)
+		return false;
+	kept = jsonb_parse(text);
+	secret_wipe(text);
+	kept_hash = jsonb_get_text(kept, "credentials");
+	if (kept_hash == NULL || !sigv4_payload_hash(credentials, strlen(credentials), hash) ||
+		strcmp(kept_hash, hash) != 0)
+		return false;
+	*record = (Record)
+	{
+		.token = jsonb_get_text(kept, "accessToken"), .refresh_token = jsonb_get_text(kept, "refreshToken"),
+			.generation = jsonb_get_text(kept, "generation")
+	};
+	(void) jsonb_get_int64(kept, "expiresAt", &record->expires);
+	explicit_bzero(kept, VARSIZE(kept));
+	return record->token != NULL && record->generation != NULL;
+}
+
+static bool
+fresh(const Record *record)
+{
+	return record->expires == 0 || record->expires - EARLY > (int64) time(NULL);
+}
+
+static void
+write_record(const char *profile, const char *credentials, const Record *record)
+{
+	StringInfoData text;
+	char		hash[65];
+
+	if (!sigv4_payload_hash(credentials, strlen(credentials), hash))
+		ereport(ERROR,
+				appflow_error(WF_INTERNAL),
+				errmsg("the token of connector profile \"%s\" could not be stored: the cryptographic library failed", profile));
+	initStringInfo(&text);
+	appendStringInfo(&text, "{\"credentials\":\"%s\",\"generation\":\"%s\",\"expiresAt\":" INT64_FORMAT ",\"accessToken\":",
+					 hash, record->generation, record->expires);
+	escape_json(&text, record->token);
+	if (record->refresh_token != NULL)
+	{
+		appendStringInfoString(&text, ",\"refreshToken\":");
+		escape_json(&text, record->refresh_token);
+	}
+	appendStringInfoChar(&text, '}');
+	secret_put(PURPOSE, profile, text.data);
+	secret_wipe(text.data);
+}
+
+static void
+new_generation(char *text, size_t size)
+{
+	uint64		parts[2];
+
+	if (!pg_strong_random(parts, sizeof(parts)))
+		ereport(ERROR,
+				appflow_error(WF_INTERNAL),
+				errmsg("could not generate a random number"));
+	snprintf(text, size, "%016llx%016llx", (unsigned long long) parts[0], (unsigned long long) parts[1]);
+}
+
+/* The fourth field is one that no advisory lock of users has. */
+static LOCKTAG
+lock_of(const char *profile, int which)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) profile, (int) strlen(profile), 0);
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, 0xAF00 + which);
+	return tag;
+}
+
+#define LOCK_OF_ASKERS 1
+#define LOCK_OF_WORKERS 2
+
+/* ---------- the worker ---------- */
+
+static void
+answer(Order *order, const char *token, const char *generation)
+{
+	if (strlen(token) >= MAX_TOKEN)
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("the token of connector profile \"%s\" is longer than %d bytes", order->profile, MAX_TOKEN - 1));
+	strlcpy(order->token, token, sizeof(order->token));
+	strlcpy(order->generation, generation, sizeof(order->generation));
+	order->outcome = OUTCOME_TOKEN;
+}
+
+static ProfileRow *
+need_profile(const char *name, RowHold hold)
+{
+	ProfileRow *profile = profile_get(name, hold);
+
+	if (profile == NULL)
+		ereport(ERROR,
+				appflow_error(WF_NOT_FOUND),
+				errmsg("Connector Profile with name %s does not exist.", name),
+				errhint("If it was created in this transaction, commit that first."));
+	return profile;
+}
+
+static void
+carry_out(Order *order)
+{
+	LOCKTAG		tag = lock_of(order->profile, LOCK_OF_WORKERS);
+	Record		record = {0};
+	char		generation[64];
+	TokenRequest request;
+	TokenAnswer got;
+	ProfileRow *profile;
+	char	   *credentials;
+	Jsonb	   *own;
+	bool		known;
+	bool		possible;
+
+	StartTransactionCommand();
+	MemoryContextSwitchTo(TopMemoryContext);
+	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+	profile = need_profile(order->profile, HOLD_NOT);
+	credentials = profile_credentials(profile);
+	own = profile_own_credentials(profile, credentials);
+	known = read_record(profile->name, credentials, &record);
+	possible = profile_token_request(profile, own, known ? record.refresh_token : NULL, !known, &request);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(TopMemoryContext);
+
+	if (known && strcmp(record.generation, order->refused) != 0 && fresh(&record))
+	{
+		answer(order, record.token, record.generation);
+		return;
+	}
+	if (!possible)
+	{
+		order->outcome = OUTCOME_IMPOSSIBLE;
+		return;
+	}
+	got = token_ask(&request);
+
+	/* before anybody uses it, what was got is on disk */
+	new_generation(generation, sizeof(generation));
+	record.token = got.token;
+	record.generation = generation;
+	record.expires = got.lifetime == 0 ? 0 : (int64) time(NULL) + got.lifetime;
+	if (got.refresh_token != NULL)
+		record.refresh_token = got.refresh_token;
+	StartTransactionCommand();
+	MemoryContextSwitchTo(TopMemoryContext);
+	(void) need_profile(order->profile, HOLD_KEEP);
+	write_record(order->profile, credentials, &record);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(TopMemoryContext);
+	answer(order, record.token, generation);
+}
+
+static void
+say(char *to, size_t size, const char *text)
+{
+	strlcpy(to, text == NULL ? "" : text, size);
+}
+
+void
+appflow_token_main(Datum arg)
+{
+	dsm_segment *segment;
+	Order	   *order;
+	Oid			database;
+
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	memcpy(&database, MyBgworkerEntry->bgw_extra, sizeof(database));
+	segment = dsm_attach(DatumGetUInt32(arg));
+	if (segment == NULL)
+		proc_exit(0);			/* nobody waits any more */
+	dsm_pin_mapping(segment);
+	order = dsm_segment_address(segment);
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	SetConfigOption("synchronous_commit", "on", PGC_USERSET, PGC_S_SESSION);
+	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_SESSION);
+
+	PG_TRY();
+	{
+		carry_out(order);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(TopMemoryContext);
+		error = CopyErrorData();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		order->sqlstate = error->sqlerrcode;
+		say(order->message, sizeof(order->message), error->message);
+		say(order->detail, sizeof(order->detail), error->detail);
+		say(order->hint, sizeof(order->hint), error->hint);
+		order->outcome = OUTCOME_ERROR;
+	}
+	PG_END_TRY();
+	proc_exit(0);
+}
+
+/* ---------- who asks ---------- */
+
+static void
+run_worker(dsm_segment *segment)
+{
+	BackgroundWorker worker = {0};
+	BackgroundWorkerHandle *handle;
+
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	snprintf(worker.bgw_library_name, BGW_MAXLEN, "appflow");
+	snprintf(worker.bgw_function_name, BGW_MAXLEN, "appflow_token_main");
+	snprintf(worker.bgw_name, BGW_MAXLEN, "appflow token worker");
+	snprintf(worker.bgw_type, BGW_MAXLEN, "appflow token worker");
+	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment));
+	worker.bgw_notify_pid = MyProcPid;
+	memcpy(worker.bgw_extra, &MyDatabaseId, sizeof(MyDatabaseId));
+
+	/* they are short-lived: a slot will be free soon */
+	for (int i = 0; !RegisterDynamicBackgroundWorker(&worker, &handle); i++)
+	{
+		if (i == MAX_WORKER_TRIES)
+			ereport(ERROR,
+					errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					errmsg("no background worker slot is free for getting a token"),
+					errhint("See max_worker_processes."));
+		http_pause(100);
+	}
+	(void) WaitForBackgroundWorkerShutdown(handle);
+	pfree(handle);
+}
+
+static void
+set_token(Authenticator *authenticator, const char *token, const char *generation)
+{
+	if (authenticator->token != NULL)
+		secret_wipe(authenticator->token);
+	authenticator->token = authenticator_keep(authenticator, token);
+	authenticator->generation = authenticator_keep(authenticator, generation);
+}
+
+/* Have a worker get a token that is not of the generation refused. */
+static bool
+order_token(Authenticator *authenticator, const ProfileRow *profile, const char *refused)
+{
+	dsm_segment *segment = dsm_create(sizeof(Order), 0);
+	Order	   *order = dsm_segment_address(segment);
+	Outcome		outcome;
+
+	memset(order, 0, sizeof(Order));
+	strlcpy(order->profile, profile->name, sizeof(order->profile));
+	strlcpy(order->refused, refused, sizeof(order->refused));
+	run_worker(segment);
+	outcome = order->outcome;
+	if (outcome == OUTCOME_TOKEN)
+		set_token(authenticator, order->token, order->generation);
+	explicit_bzero(order->token, sizeof(order->token));
+	if (outcome == OUTCOME_ERROR)
+		ereport(ERROR,
+				errcode(order->sqlstate),
+				errmsg_internal("%s", order->message),
+				order->detail[0] ? errdetail_internal("%s", order->detail) : 0,
+				order->hint[0] ? errhint("%s", order->hint) : 0);
+	dsm_detach(segment);
+	if (outcome == OUTCOME_NONE)
+		ereport(ERROR,
+				appflow_error(WF_INTERNAL),
+				errmsg("the process that was to get a token for connector profile \"%s\" did not come to its end", profile->name));
+	return outcome == OUTCOME_TOKEN;
+}
+
+bool
+profile_obtain_token(Authenticator *authenticator, bool renew)
+{
+	const ProfileRow *profile = authenticator->arg;
+	char	   *credentials = profile_credentials(profile);
+	LOCKTAG		tag = lock_of(profile->name, LOCK_OF_ASKERS);
+	Record		record = {0};
+	const char *refused = "";
+	bool		known = read_record(profile->name, credentials, &record);
+	bool		good;
+
+	if (renew && authenticator->generation != NULL)
+		refused = authenticator->generation;
+	else if (known && !fresh(&record))
+		refused = record.generation;
+	if (!renew && !known)
+	{
+		Jsonb	   *own = profile_own_credentials(profile, credentials);
+		char	   *given = profile_given_token(profile, own);
+
+		explicit_bzero(own, VARSIZE(own));
+		if (given != NULL)
+		{
+			set_token(authenticator, given, "");
+			secret_wipe(given);
+			secret_wipe(credentials);
+			return true;
+		}
+	}
+
+	good = known && fresh(&record) && strcmp(record.generation, refused) != 0;
+	if (!good)
+	{
+		(void) LockAcquire(&tag, ExclusiveLock, false, false);
+		known = read_record(profile->name, credentials, &record);
+		good = known && fresh(&record) && strcmp(record.generation, refused) != 0;
+		if (!good)
+		{
+			bool		got = order_token(authenticator, profile, refused);
+
+			LockRelease(&tag, ExclusiveLock, false);
+			secret_wipe(credentials);
+			return got;
+		}
+		LockRelease(&tag, ExclusiveLock, false);
+	}
+	set_token(authenticator, record.token, record.generation);
+	secret_wipe(record.token);
+	secret_wipe(record.refresh_token);
+	secret_wipe(credentials);
+	return true;
+}

@@ -1,0 +1,71 @@
+/*-------------------------------------------------------------------------
+ *
+ * token.h
+ *	  Getting tokens: OAuth 2.0, and sessions by logging in.
+ *
+ * Services differ in how they are asked and where their answers have what; a
+ * TokenService says that, the request brings the values.
+ *
+ * IDENTIFICATION
+ *	  src/net/token.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef APPFLOW_NET_TOKEN_H
+#define APPFLOW_NET_TOKEN_H
+
+#include "postgres.h"
+
+typedef struct TokenService
+{
+	bool		json;			/* the request is a JSON object, else a form */
+	const char *wrapper;		/* the JSON object's member that the fields go in; NULL: none */
+
+	/* members of the answer; a dot leads into one */
+	const char *token;
+	const char *refresh_token;	/* NULL: there is none */
+	const char *lifetime;		/* seconds; NULL: not told */
+	const char *success;		/* NULL: the status says it all */
+	const char *success_value;
+	const char *error;			/* a code */
+
+	/* how calls carry the token */
+	const char *header;
+	const char *prefix;
+	const char *suffix;
+} TokenService;
+
+extern const TokenService token_oauth;
+extern const TokenService token_oauth_json;
+extern const TokenService token_slack;	/* OAuth too, but failures have status 200 */
+extern const TokenService token_veeva;
+extern const TokenService token_snowflake;
+
+#define MAX_TOKEN_FIELDS 24
+
+typedef struct TokenRequest
+{
+	const TokenService *service;
+	const char *profile;		/* for messages */
+	const char *url;
+	bool		repeatable;		/* asking twice does no harm */
+	int			nfields;
+	const char *names[MAX_TOKEN_FIELDS];
+	const char *values[MAX_TOKEN_FIELDS];
+	const char *user;			/* basic authentication of the client; NULL: none */
+	const char *password;
+} TokenRequest;
+
+typedef struct TokenAnswer
+{
+	char	   *token;
+	char	   *refresh_token;	/* NULL: the old one stays */
+	int64		lifetime;		/* seconds; 0: not known */
+} TokenAnswer;
+
+extern void token_add_field(TokenRequest *request, const char *name, const char *value);
+
+/* Ask; raises ConnectorAuthenticationException if the service refuses. */
+extern TokenAnswer token_ask(const TokenRequest *request);
+
+#endif							/* APPFLOW_NET_TOKEN_H */
