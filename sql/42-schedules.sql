@@ -56,3 +56,21 @@ CREATE TRIGGER account
 	AFTER UPDATE OF status ON flow_execution
 	FOR EACH ROW WHEN (NEW.due_at IS NOT NULL AND NEW.status <> OLD.status AND NEW.status IN ('Successful', 'Error'))
 	EXECUTE FUNCTION execution_changed();
+
+-- ---------- metrics, named as the service names them in CloudWatch ----------
+
+CREATE VIEW flow_metrics WITH (security_barrier) AS
+	SELECT e.flow_name AS "FlowName", pg_catalog.date_trunc('minute', e.requested_at) AS "Timestamp",
+		pg_catalog.count(*) AS "FlowExecutionsStarted",
+		pg_catalog.count(*) FILTER (WHERE e.status = 'Error') AS "FlowExecutionsFailed",
+		pg_catalog.count(*) FILTER (WHERE e.status = 'Successful') AS "FlowExecutionsSucceeded",
+		pg_catalog.round(pg_catalog.avg(1000 * extract(epoch FROM e.last_updated_at - e.started_at))
+			FILTER (WHERE e.status IN ('Successful', 'Error'))) AS "FlowExecutionTime",
+		pg_catalog.sum(e.records_processed) AS "FlowExecutionRecordsProcessed"
+	FROM execution_state e
+	WHERE pg_catalog.pg_has_role(e.owner, 'USAGE')
+	GROUP BY 1, 2;
+
+COMMENT ON VIEW flow_metrics IS 'the metrics of AWS/AppFlow in CloudWatch, by flow and minute; FlowExecutionTime is a mean in milliseconds';
+
+GRANT SELECT ON flow_metrics TO PUBLIC;

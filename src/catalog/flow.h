@@ -156,6 +156,9 @@ extern List *schedule_due(TimestampTz now, int limit);
 /* Carry out decisions (of ScheduleDecision *). */
 extern void schedule_decide(List *decisions);
 
+/* Forget at most that many finished runs older than that; returns how many. */
+extern int	schedule_forget(int days, int limit);
+
 /* When the next flow is due; DT_NOEND: none. */
 extern TimestampTz schedule_first(void);
 

@@ -185,6 +185,24 @@ schedule_first(void)
 	return first;
 }
 
+int
+schedule_forget(int days, int limit)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_int64(days), catalog_int64(limit)};
+	int			forgotten;
+
+	catalog_begin(&access);
+	forgotten = (int) catalog_execute("DELETE FROM appflow.flow_execution WHERE execution_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+									  "SELECT execution_id FROM appflow.flow_execution "
+									  "WHERE status IN ('Successful', 'Error', 'Canceled') AND NOT unswept "
+									  "AND last_updated_at OPERATOR(pg_catalog.<) "
+									  "(pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.make_interval(days => $1::integer)) "
+									  "LIMIT $2))", lengthof(values), values);
+	catalog_end(&access);
+	return forgotten;
+}
+
 bool
 schedule_work_left(void)
 {

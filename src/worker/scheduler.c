@@ -49,6 +49,10 @@
 #define FIRST_RETRY_MS 1000
 #define LONGEST_RETRY_MS (5 * 60 * 1000)
 
+/* the history */
+#define FORGET_EVERY_MS (60 * 60 * 1000)
+#define FORGET_RUNS 1000
+
 #define DEFAULT_WINDOW (30 * USECS_PER_DAY)
 
 static bool
@@ -165,6 +169,27 @@ get_workers(int runs)
 	return false;
 }
 
+/* remove old runs: in small steps, once an hour at most, and only when flows are run */
+static void
+forget(void)
+{
+	static TimestampTz last = 0;
+	TimestampTz now = GetCurrentTimestamp();
+	int			forgotten;
+
+	if (schedulers_history_days == 0 || !TimestampDifferenceExceeds(last, now, FORGET_EVERY_MS))
+		return;
+	last = now;
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!begin_tick())
+			return;
+		forgotten = schedule_forget(schedulers_history_days, FORGET_RUNS);
+		end_tick();
+	} while (forgotten == FORGET_RUNS);
+}
+
 /*
  * All that is due now; returns until when to sleep.  false: the extension is
  * gone.
@@ -200,6 +225,8 @@ look(TimestampTz *next)
 			/* somebody changes that flow's row at this moment */
 			if (*next <= now)
 				*next = now + FIRST_RETRY_MS * INT64CONST(1000);
+			if (runs > 0)
+				forget();
 			return true;
 		}
 	}

@@ -77,6 +77,7 @@ static SchedulersState *state;
 static SchedulerSlot *own;
 static shmem_request_hook_type previous_request_hook;
 static int	clock_offset;
+int			schedulers_history_days = 90;
 
 /* at commit */
 static bool wake_wanted;
@@ -119,6 +120,13 @@ schedulers_init(void)
 							&clock_offset,
 							0, INT_MIN, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_S | GUC_NOT_IN_SAMPLE,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("appflow.history_days",
+							"Days for which finished runs are kept in the history.",
+							"0 keeps them forever. The scheduler of a database removes older ones.",
+							&schedulers_history_days,
+							90, 0, 36500,
+							PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
 	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
 		return;

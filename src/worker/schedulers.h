@@ -43,6 +43,9 @@ extern void schedulers_init(void);
 /* The schedulers' clock: the server's, moved by appflow.clock_offset. */
 extern TimestampTz schedulers_now(void);
 
+/* days for which finished runs are kept; 0: forever */
+extern int	schedulers_history_days;
+
 /* ---------- for sessions ---------- */
 
 /* Wake a database's scheduler, now or when the transaction commits.  No errors. */

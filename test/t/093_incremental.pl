@@ -146,4 +146,16 @@ is(sql(q{SELECT count(*) FROM appflow.flow_executions WHERE flow_name = 'failing
 like(sql(q{SELECT appflow.describe_flow('{"flowName": "failing"}') ->> 'flowStatusMessage'}), qr/Deactivated after 3 failed runs. The last: .*gone/, 'and says why');
 sql(q{SELECT appflow.start_flow('{"flowName": "failing"}')});
 is(sql(q{SELECT failed_runs < 3 FROM appflow.flow_schedules WHERE flow_name = 'failing'}), 't', 'StartFlow gives it another chance');
+is(sql(q{SELECT sum("FlowExecutionsFailed") >= 3 AND sum("FlowExecutionsSucceeded") = 0 FROM appflow.flow_metrics WHERE "FlowName" = 'failing'}),
+	't', 'metrics');
+
+# ---------- history ----------
+
+sql(q{SELECT appflow.stop_flow(jsonb_build_object('flowName', flow_name)) FROM appflow.flows WHERE flow_status = 'Active';
+	UPDATE appflow.flow_execution SET last_updated_at = now() - interval '91 days' WHERE flow_name = 'table'});
+my $kept = sql(q{SELECT count(*) FROM appflow.flow_execution WHERE flow_name <> 'table'});
+$node->restart;
+sql(q{SELECT appflow.start_flow('{"flowName": "objects"}')});
+eventually(q{SELECT count(*) = 0 FROM appflow.flow_execution WHERE flow_name = 'table'}, 'old runs are forgotten');
+cmp_ok(sql(q{SELECT count(*) FROM appflow.flow_execution}), '>', $kept, 'others are not');
 done_testing();
