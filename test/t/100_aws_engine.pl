@@ -227,6 +227,18 @@ answers({ status => 200, delay => 20000 });
 like((failure("SET appflow.max_retries = 0; SET appflow.idle_timeout = '300ms'; $describe"))[0], qr/^WF502: request to ".*\/describe-flow" was given up: the service did not answer in time/, 'a service that does not answer');
 answers();
 
+# ---------- many calls in a session ----------
+
+my $use = 'SELECT sum(total_bytes) FROM pg_backend_memory_contexts';
+my $many = "DO \$\$ BEGIN FOR i IN 1 .. 300 LOOP PERFORM appflow.describe_flow('{\"flowName\": \"xy\"}');
+	BEGIN PERFORM appflow.describe_flow('{\"flowName\": \"?\"}'); EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP; END \$\$";
+$begin = time;
+seen();
+my ($before, $after) = split /\n/, value("$many; $use; $many; $use");
+note(sprintf('%.2f ms a call', (time - $begin) * 1000 / 600));
+cmp_ok($after - $before, '<', 200_000, 'memory does not grow') or diag("$before, then $after");
+is(scalar(grep { $_->{accepted} } seen()), 600, 'all arrived');
+
 # ---------- whose identity ----------
 
 $node->safe_psql('postgres', "CREATE ROLE clerk LOGIN; GRANT USAGE ON SCHEMA appflow TO clerk; ALTER DATABASE postgres SET appflow.aws_endpoint = 'http://127.0.0.1:$port'");
