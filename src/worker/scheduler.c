@@ -40,7 +40,7 @@
 #include "worker/worker.h"
 
 /* flows in a tick: it holds no lock for long */
-#define TICK_FLOWS 200
+#define TICK_FLOWS 100
 
 /* never sleep longer: the clock may be set */
 #define LONGEST_SLEEP_MS (60 * 1000)
