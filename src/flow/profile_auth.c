@@ -260,7 +260,28 @@ add_claim(StringInfo claims, const char *name, const char *value)
 }
 
 /*
- * An assertion signed with a private key, which is in place of the client's secret.
+ * A private key as PEM text.  Credentials have no room for line breaks, so it comes
+ * as what is between PEM's first and last line, without breaks: PKCS #8, base64.
+ */
+static char *
+pem_of(const char *base64)
+{
+	StringInfoData pem;
+	size_t		length = base64 == NULL ? 0 : strlen(base64);
+
+	initStringInfo(&pem);
+	appendStringInfoString(&pem, "-----BEGIN PRIVATE KEY-----\n");
+	for (size_t i = 0; i < length; i += 64)
+	{
+		appendBinaryStringInfo(&pem, base64 + i, (int) Min(length - i, 64));
+		appendStringInfoChar(&pem, '\n');
+	}
+	appendStringInfoString(&pem, "-----END PRIVATE KEY-----\n");
+	return pem.data;
+}
+
+/*
+ * An assertion signed with a private key, which is in place of the refresh token.
  * What custom properties say is claimed; "kid" names the key.
  */
 static char *
@@ -285,12 +306,12 @@ signed_assertion(const ProfileRow *profile, Jsonb *members, Jsonb *extra, const 
 	add_claim(&claims, "scope", jsonb_get_text(extra, "scope"));
 	appendStringInfo(&claims, "%c\"iat\":" INT64_FORMAT ",\"exp\":" INT64_FORMAT "}", claims.len == 0 ? '{' : ',',
 					 (int64) time(NULL), (int64) time(NULL) + JWT_SECONDS);
-	token = signature_jwt(claims.data, jsonb_get_text(members, "clientSecret"), key_id);
+	token = signature_jwt(claims.data, pem_of(jsonb_get_text(members, "refreshToken")), key_id);
 	if (token == NULL)
 		ereport(ERROR,
 				appflow_error(WF_AUTHENTICATION),
-				errmsg("the clientSecret of connector profile \"%s\" is not an RSA private key", profile->name),
-				errhint("The grant JWT_BEARER signs with it: give the key as PEM text, without a passphrase."));
+				errmsg("the refreshToken of connector profile \"%s\" is not an RSA private key", profile->name),
+				errhint("The grant JWT_BEARER signs with it: give the key as PKCS #8 in base64, without line breaks."));
 	copy = pstrdup(token);
 	free(token);
 	return copy;
@@ -331,7 +352,7 @@ add_grant(const ProfileRow *profile, Jsonb *members, Jsonb *extra, const char *r
 		token_add_field(request, "grant_type", "client_credentials");
 		request->repeatable = true;
 	}
-	else if (strcmp(grant, "JWT_BEARER") == 0 && (assertion != NULL || secret != NULL))
+	else if (strcmp(grant, "JWT_BEARER") == 0 && (assertion != NULL || refresh_token != NULL))
 	{
 		token_add_field(request, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
 		token_add_field(request, "assertion", assertion != NULL ? assertion :

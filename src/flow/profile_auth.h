@@ -19,7 +19,7 @@
 
 /*
  * What authenticates calls for a profile, in the current memory context; needs a
- * transaction, also whenever a call starts an attempt.  *base: the URL that paths
+ * transaction, though the calls do not.  *base: the URL that paths
  * of the service follow, without a slash at its end.  Raises errors if the profile
  * has no credentials or its connector is not asked by HTTP.
  */

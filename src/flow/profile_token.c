@@ -367,8 +367,8 @@ order_token(Authenticator *authenticator, const ProfileRow *profile, const char 
 	return outcome == OUTCOME_TOKEN;
 }
 
-bool
-profile_obtain_token(Authenticator *authenticator, bool renew)
+static bool
+obtain(Authenticator *authenticator, bool renew)
 {
 	const ProfileRow *profile = authenticator->arg;
 	char	   *credentials = profile_credentials(profile);
@@ -418,4 +418,22 @@ profile_obtain_token(Authenticator *authenticator, bool renew)
 	secret_wipe(record.refresh_token);
 	secret_wipe(credentials);
 	return true;
+}
+
+bool
+profile_obtain_token(Authenticator *authenticator, bool renew)
+{
+	MemoryContext old = CurrentMemoryContext;
+	bool		outside = !IsTransactionState();
+	bool		good;
+
+	/* a run may have none open while it transfers */
+	if (outside)
+		StartTransactionCommand();
+	MemoryContextSwitchTo(old);
+	good = obtain(authenticator, renew);
+	if (outside)
+		CommitTransactionCommand();
+	MemoryContextSwitchTo(old);
+	return good;
 }

@@ -16,6 +16,7 @@
 extern int	net_connect_timeout;	/* ms */
 extern int	net_idle_timeout;	/* ms */
 extern int	net_max_retries;
+extern int	net_max_run_retries;
 extern int	net_max_retry_delay;	/* ms */
 extern char *net_proxy;			/* "": none */
 extern char *net_no_proxy;		/* "": none */

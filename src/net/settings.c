@@ -18,6 +18,7 @@
 int			net_connect_timeout = 10000;
 int			net_idle_timeout = 60000;
 int			net_max_retries = 4;
+int			net_max_run_retries = 1000;
 int			net_max_retry_delay = 20000;
 char	   *net_proxy = "";
 char	   *net_no_proxy = "";
@@ -54,6 +55,11 @@ net_define_settings(void)
 							"How often a request is repeated after a failure that may pass.",
 							NULL,
 							&net_max_retries, 4, 0, 100,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("appflow.max_run_retries",
+							"How often requests of one run are repeated in all.",
+							"-1: no limit but that of each request.",
+							&net_max_run_retries, 1000, -1, INT_MAX,
 							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("appflow.max_retry_delay",
 							"Longest pause before a repetition, unless the service asks for a longer one.",

@@ -23,6 +23,8 @@
 #include "flow/run.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
+#include "net/http.h"
+#include "net/net.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -287,6 +289,7 @@ execute_run(const ExecutionRow *execution)
 					errcode(ERRCODE_UNDEFINED_OBJECT),
 					errmsg("the role that owned flow \"%s\" (OID %u) does not exist any more",
 						   execution->flow_name, execution->owner));
+		http_set_retry_budget(net_max_run_retries);
 		run = flow_run_prepare(&request);
 		commit_transaction();
 		transfer(execution, run);

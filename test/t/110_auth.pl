@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use AppflowTest::Operations;
 use HTTP::Tiny;
 use IPC::Run;
 use JSON::PP;
@@ -201,6 +202,41 @@ is($first{out}, "200 \"through\"\n", 'throttled, then through');
 @times = @{ control('times') };
 cmp_ok($times[1] - $times[0], '>=', 1950, 'Retry-After holds for others too');
 like(error_of("SELECT appflow.set_rate_limit('dog', 0)"), qr/^WF400/, 'no such rate');
+
+# all requests of a run share one budget of repetitions
+value("SELECT appflow.create_object_store('busy', '$url', '{budget}', access_key_id => 'id', secret_access_key => 'planted-s3');
+	SELECT appflow.sync('S3', 'budget', 'public.loaded', flow_name => 'loads', key => '{id}')");
+control('busy');
+foreach my $budget (2, 0)
+{
+	$node->append_conf('postgresql.conf', "appflow.max_run_retries = $budget\nappflow.max_retries = 6\nappflow.max_retry_delay = '50ms'");
+	$node->reload;
+	control('reset');
+	like(error_of("SELECT pg_sleep(0.2); CALL appflow.run_flow('loads')"), qr/^(?!no error)/, 'a run that gets nowhere');
+	is(scalar(seen(qr/budget/)), $budget + 1, "a budget of $budget retries");
+}
+
+# a private key signs assertions
+value(AppflowTest::Operations::helpers());
+value(q{INSERT INTO test.answer VALUES ('ValidateCredentialsRequest', '{"isSuccess": true}');
+	SELECT appflow.register_connector('crm', connector_provisioning_config => jsonb_build_object('lambda', jsonb_build_object('lambdaArn', appflow.function_arn('test.crm(jsonb)'))))});
+my $private = slurp_file("$place/key");
+$private =~ s/-----.*?-----|\s//g;
+my %custom = (authenticationType => 'OAUTH2', oauth2 => { clientId => 'planted-client', refreshToken => $private });
+my %how = (profileProperties => { instanceUrl => $url }, oAuth2Properties => { tokenUrl => "$url/token", oAuth2GrantType => 'JWT_BEARER',
+	tokenUrlCustomProperties => { aud => 'the-audience', sub => 'me' } });
+profile('signed', 'CustomConnector', \%how, \%custom, connectorLabel => 'crm');
+is(value(get('signed', '/private')), '200 {"who":"private"}', 'a JWT that we sign');
+$how{oAuth2Properties}{tokenUrlCustomProperties}{aud} = 'another';
+profile('missigned', 'CustomConnector', \%how, \%custom, connectorLabel => 'crm');
+like(error_of(get('missigned', '/private')), qr/^WF401: .*invalid_grant$/, 'for somebody else');
+$custom{oauth2}{refreshToken} = 'planted-no-key';
+profile('keyless', 'CustomConnector', \%how, \%custom, connectorLabel => 'crm');
+like(error_of(get('keyless', '/private')), qr/^WF401: the refreshToken of connector profile "keyless" is not an RSA private key/, 'without a key');
+profile('key', 'CustomConnector', { profileProperties => { instanceUrl => $url, apiKeyParameter => 'k' } },
+	{ authenticationType => 'APIKEY', apiKey => { apiKey => 'planted+api&key' } }, connectorLabel => 'crm');
+is(decode_json(value("SELECT body FROM appflow.http_get('key', '/echo?a=b')"))->{url}, '/echo?a=b&k=planted%2Bapi%26key', 'a key in the URL');
+like(error_of(get('key', '/never')), qr/^WF401: "\Q$url\E\/never" does not/, 'that no error shows');
 
 # ---------- rights, secrets ----------
 

@@ -3,8 +3,9 @@
 //
 //   node service.js        prints "ready PORT OTHERPORT OAUTHPORT"
 //
-// Both ports serve the same; OAUTHPORT is an oauth2-mock-server. GET /seen gives the requests seen, GET /reset forgets
-// them, GET /expire ends all tokens.
+// Both ports serve the same; OAUTHPORT is an oauth2-mock-server.  GET /seen gives the
+// requests seen, GET /reset forgets them, GET /expire ends all tokens, GET /busy lets
+// the bucket "budget" answer 503.
 
 'use strict'
 
@@ -19,6 +20,7 @@ let refresh = 'planted-refresh-0'
 let spent = new Set()
 let revoked = false
 let count = 0
+let busy = false
 let throttled = 0
 let times = []
 const codes = new Set(['planted-code'])
@@ -42,7 +44,7 @@ function oauth(req, res, form) {
       const [h, c, s] = (form.assertion || '').split('.')
       const claims = JSON.parse(Buffer.from(c, 'base64url'))
       const good = crypto.verify('sha256', Buffer.from(`${h}.${c}`), jwtKey, Buffer.from(s, 'base64url'))
-      if (!good || claims.iss !== 'planted-client' || claims.aud !== 'the audience' || claims.sub !== 'me' ||
+      if (!good || claims.iss !== 'planted-client' || claims.aud !== 'the-audience' || claims.sub !== 'me' ||
           claims.exp <= Date.now() / 1000 || claims.exp > Date.now() / 1000 + 300) return bad('invalid_grant')
     }
     return json(res, 200, { access_token: token(), expires_in: 3600 })
@@ -70,9 +72,17 @@ function serve(req, res) {
     if (url.pathname === '/seen') return json(res, 200, seen)
     if (url.pathname === '/times') return json(res, 200, times)
     if (url.pathname === '/reset') { seen = []; times = []; return json(res, 200, {}) }
+    if (url.pathname === '/busy') { busy = true; return json(res, 200, {}) }
     if (url.pathname === '/expire') { valid.clear(); return json(res, 200, {}) }
     seen.push({ port: req.socket.localPort, method: req.method, url: req.url, headers: req.headers, body })
     const form = Object.fromEntries(new URLSearchParams(body))
+    if (url.pathname.startsWith('/budget')) {
+      if (busy) return json(res, 503, {})
+      if (url.pathname.endsWith('.json')) return json(res, 200, { id: 1 }, { ETag: '"1"' })
+      res.writeHead(200, { 'Content-Type': 'application/xml' })
+      return res.end('<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>1.json</Key><Size>8</Size>' +
+        '<ETag>"1"</ETag><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents></ListBucketResult>')
+    }
     switch (url.pathname) {
       case '/services/oauth2/token':
       case '/identity/oauth/token':
