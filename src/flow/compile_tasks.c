@@ -978,7 +978,7 @@ compile_tasks(FlowPlan *plan, Jsonb *definition, List **problems)
 		}
 	}
 	if (plan->outputs == NIL && !plan->map_all)
-		task_problem(&compiler, NULL, "You must specify a projection task or a MAP_ALL task: no Map, Map_all or Passthrough task sends a field to the destination");
+		task_problem(&compiler, NULL, "You must specify a projection task or a MAP_ALL task");
 	if (passthrough && (plan->outputs != NIL || steps != NIL))
 		task_problem(&compiler, NULL, "Passthrough sends records as they are and cannot be combined with other mappings or changes");
 

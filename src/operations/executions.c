@@ -58,9 +58,21 @@ is_on_demand(const FlowRow *flow)
 	return strcmp(flow->trigger_type, "OnDemand") == 0;
 }
 
-static pg_uuid_t
-start_run(const FlowRow *flow, int64 attended)
+/* what an Errored flow was in want of may be there again: it is Active then, otherwise an error says what */
+static void
+leave_errored(FlowRow *flow)
 {
+	if (strcmp(flow->status, "Errored") != 0)
+		return;
+	operation_check_definition(flow->definition);
+	flow_set_status(flow->flow_id, "Active", NULL, operation_user_arn());
+	flow->status = "Active";
+}
+
+static pg_uuid_t
+start_run(FlowRow *flow, int64 attended)
+{
+	leave_errored(flow);
 	worker_wake_at_commit();
 	return execution_insert(flow, attended);
 }
@@ -79,7 +91,9 @@ uuid_text(const pg_uuid_t *id)
 OPERATION(appflow_start_flow, "StartFlow")
 {
 	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), false);
-	Jsonb	   *response = operation_recall("StartFlow", request);
+	/* on demand, a clientToken that another flow was started with is no conflict */
+	const char *operation = is_on_demand(flow) ? psprintf("StartFlow %s", flow->flow_name) : "StartFlow";
+	Jsonb	   *response = operation_recall(operation, request);
 	CatalogAccess access;
 	CatalogValue values[3];
 
@@ -96,6 +110,7 @@ OPERATION(appflow_start_flow, "StartFlow")
 	}
 	else
 	{
+		leave_errored(flow);
 		operation_activate(flow);
 		flow_set_status(flow->flow_id, "Active", NULL, operation_user_arn());
 	}
@@ -107,7 +122,7 @@ OPERATION(appflow_start_flow, "StartFlow")
 					lengthof(values), values);
 	response = catalog_get_jsonb(&access, 0, 1);
 	catalog_end(&access);
-	PG_RETURN_JSONB_P(operation_remember("StartFlow", request, response));
+	PG_RETURN_JSONB_P(operation_remember(operation, request, response));
 }
 
 /*

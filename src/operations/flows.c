@@ -58,8 +58,8 @@ is_on_demand(Jsonb *definition)
 }
 
 /* compile, and see to it that the profiles stay until the transaction ends */
-static void
-check_definition(Jsonb *definition)
+void
+operation_check_definition(Jsonb *definition)
 {
 	FlowPlan   *plan = flow_compile(definition);
 
@@ -87,7 +87,7 @@ OPERATION(appflow_create_flow, "CreateFlow")
 
 	/* scheduled and event flows wait for StartFlow */
 	status = is_on_demand(definition) ? "Active" : "Draft";
-	check_definition(definition);
+	operation_check_definition(definition);
 	if (flow_count() >= quota_flows)
 		ereport(ERROR,
 				appflow_error(WF_QUOTA),
@@ -152,16 +152,16 @@ OPERATION(appflow_update_flow, "UpdateFlow")
 	definition = without(request, "clientToken");
 
 	/* profiles are locked before flows, as by those who delete profiles */
-	check_definition(definition);
+	operation_check_definition(definition);
 	flow = operation_flow(jsonb_get_text(request, "flowName"), true);
 	check_same_connector(flow->definition, definition, true);
 	check_same_connector(flow->definition, definition, false);
 
-	/* a flow that gets another kind of trigger begins anew with it */
+	/* a flow that gets another kind of trigger begins anew with it, and so does one that is repaired */
 	status = flow->status;
 	if (is_on_demand(definition))
 		status = "Active";
-	else if (is_on_demand(flow->definition))
+	else if (is_on_demand(flow->definition) || strcmp(status, "Errored") == 0)
 		status = "Draft";
 
 	values[0] = catalog_int64(flow->flow_id);

@@ -76,6 +76,9 @@ extern const char *operation_region(void);
 extern FlowRow *operation_flow(const char *name, bool for_update);
 pg_noreturn extern void operation_flow_missing(const char *name);
 
+/* Raise what is wrong with a definition; its profiles stay until the transaction ends. */
+extern void operation_check_definition(Jsonb *definition);
+
 /* {} */
 extern Jsonb *operation_empty(void);
 
