@@ -65,8 +65,13 @@ leave_errored(FlowRow *flow)
 	if (strcmp(flow->status, "Errored") != 0)
 		return;
 	operation_check_definition(flow->definition);
-	flow_set_status(flow->flow_id, "Active", NULL, operation_user_arn());
-	flow->status = "Active";
+
+	/* others are activated, and with that their schedule begins anew */
+	if (is_on_demand(flow))
+	{
+		flow_set_status(flow->flow_id, "Active", NULL, operation_user_arn());
+		flow->status = "Active";
+	}
 }
 
 static pg_uuid_t

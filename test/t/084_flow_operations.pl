@@ -118,7 +118,7 @@ sub flow
 }
 sub described { return answer('DescribeFlow', { flowName => $_[0] }) }
 sub status { return described($_[0])->{flowStatus} }
-sub due { return sql("SELECT coalesce(next_run_at > now() AND next_run_at < 'infinity', false) FROM appflow.flow_schedules WHERE flow_name = '$_[0]'") }
+sub due { return sql("SELECT coalesce(next_run_at < 'infinity', false) FROM appflow.flow_schedules WHERE flow_name = '$_[0]'") }
 sub without { my ($request, @keys) = @_; my %copy = %$request; delete @copy{@keys}; return \%copy }
 my $to_bucket = { connectorType => 'S3', destinationConnectorProperties => { S3 => { bucketName => 'bucket', s3OutputFormatConfig => { fileType => 'JSON' } } } };
 my $slack = { connectorType => 'Slack', connectorProfileName => 'slack', sourceConnectorProperties => { Slack => { object => 'x' } } };
@@ -292,7 +292,7 @@ is(call('CreateFlow', { %$request, flowName => 'token2' }) =~ /"Active"/, 1, 'a 
 sql(qq{INSERT INTO appflow.flow (flow_name, owner, status, definition, created_by, last_updated_by)
 	SELECT n, current_user::regrole, 'Active', x.d::jsonb || jsonb_build_object('flowName', n, 'triggerConfig', t), 'x', 'x'
 	FROM (VALUES ('broken-d', '@{[$json->encode($on_demand)]}'::jsonb), ('broken-s', '@{[$json->encode($scheduled)]}'::jsonb)) v (n, t),
-		(VALUES ('@{[$json->encode(without(flow('new', sourceFlowConfig => $slack), 'flowName', 'triggerConfig'))]}')) x (d)});
+		(VALUES ('@{[$json->encode(without(flow('new', sourceFlowConfig => { %{ table('source', 'source') }, connectorProfileName => 'slack' }), 'flowName', 'triggerConfig'))]}')) x (d)});
 is(sql(q{SELECT test.outcome('SELECT appflow.delete_connector_profile(''slack'')')}),
 	'WF409 Conflict executing request: Connector profile: slack is associated with one or more flows. If you still want to delete it, then make delete request with forceDelete flag as true. Some of the associated flows are: [broken-d, broken-s]', 'a profile in use');
 sql(q{SELECT appflow.delete_connector_profile('slack', force_delete => true)});
@@ -306,9 +306,12 @@ raises('StopFlow', { flowName => 'broken-s' }, 409, 'Conflict executing request:
 is_deeply(answer('UpdateFlow', flow('broken-d')), { flowStatus => 'Active' }, 'UpdateFlow: repaired, OnDemand is Active');
 is_deeply(answer('UpdateFlow', flow('broken-s', triggerConfig => $scheduled)), { flowStatus => 'Draft' }, 'UpdateFlow: repaired, Scheduled is Draft');
 is(described($_)->{flowStatusMessage}, undef, "$_ has nothing to say any more") foreach qw(broken-d broken-s);
+answer($_, { flowName => 'broken-s' }) foreach qw(StartFlow StopFlow);
+is(due('broken-s'), 'f', 'one that is not due');
 # what was missing is there again
 sql(q{UPDATE appflow.flow SET status = 'Errored', status_message = 'gone' WHERE flow_name IN ('broken-d', 'broken-s')});
 is(answer('StartFlow', { flowName => $_ })->{flowStatus}, 'Active', "StartFlow: $_ can run again") foreach qw(broken-d broken-s);
+is(due('broken-s'), 't', 'and is due');
 is($json->encode([ @{ described($_) }{qw(flowStatus flowStatusMessage)} ]), '["Active",null]', 'and says so') foreach qw(broken-d broken-s);
 sql(q{UPDATE appflow.flow SET status = 'Errored', status_message = 'gone' WHERE flow_name = 'broken-d'; CALL appflow.run_flow('broken-d')});
 is(status('broken-d'), 'Active', 'run_flow too');
