@@ -41,6 +41,8 @@
 #   all            InternalServer          cannot be brought about: the server's own
 #                                          errors keep their SQLSTATEs
 #
+# With appflow.engine = 'aws' AWS raises whatever it likes: 100_aws_engine.pl.
+#
 # CreateFlow and UpdateFlow also raise UnsupportedOperation, which the model does
 # not list for them, for connectors that cannot move records: here.
 use strict;
