@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * custom.c
- *	  Custom connectors that are SQL functions of this database: calls of
- *	  AppFlow's Lambda protocol.
+ *	  Custom connectors, which are SQL functions of this database or functions of
+ *	  AWS Lambda: calls of AppFlow's Lambda protocol.
  *
- * A function runs as the owner of the profile (or of the registration), never
- * with more rights, now or later.  Credentials are not in the requests: as with Lambda, a
+ * A SQL function runs as the owner of the profile (or of the registration), never
+ * with more rights, now or later; a Lambda function is invoked with the server's AWS
+ * identity if that role may use it.  Credentials are not in the requests: as with Lambda, a
  * request names a secret, and the function fetches it while it answers.
  *
  * IDENTIFICATION
@@ -16,6 +17,7 @@
 #include "postgres.h"
 
 #include "apps/custom.h"
+#include "apps/lambda.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "fmgr.h"
@@ -33,7 +35,6 @@
 PG_FUNCTION_INFO_V1(appflow_connector_credentials);
 
 #define FUNCTION_PREFIX "arn:aws:postgresql:"
-#define LAMBDA_PREFIX "arn:aws:lambda:"
 
 /* the secret of the call that goes on */
 static const CustomSecret *current_secret = NULL;
@@ -66,8 +67,8 @@ check_signature(Oid function, const char *name)
 				errmsg("function %s is not (request jsonb) RETURNS jsonb", name));
 }
 
-Oid
-custom_function(const char *arn, Oid role)
+static Oid
+sql_function(const char *arn, Oid role)
 {
 	const char *name = name_in_arn(arn);
 	Oid			argument = JSONBOID;
@@ -76,18 +77,12 @@ custom_function(const char *arn, Oid role)
 	Oid			user;
 	int			security;
 
-	if (strncmp(arn, LAMBDA_PREFIX, strlen(LAMBDA_PREFIX)) == 0)
-		ereport(ERROR,
-				appflow_error(WF_UNSUPPORTED),
-				errmsg("functions of AWS Lambda cannot be called in this version"),
-				errhint("A SQL function of this database can be a connector: appflow.function_arn('schema.name(jsonb)') "
-						"gives what to write as lambdaArn."));
 	if (name == NULL)
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
 				errmsg("lambdaArn \"%s\" names no function", arn),
-				errhint("A SQL function is named %s<region>:<account>:function:schema.name, see appflow.function_arn().",
-						FUNCTION_PREFIX));
+				errhint("A SQL function is named %s<region>:<account>:function:schema.name, see appflow.function_arn(); "
+						"one of AWS Lambda arn:aws:lambda:<region>:<account>:function:name.", FUNCTION_PREFIX));
 	names = qualified_name_list(name);
 	if (list_length(names) != 2)
 		ereport(ERROR,
@@ -111,11 +106,33 @@ custom_function(const char *arn, Oid role)
 	return function;
 }
 
+CustomFunction
+custom_function(const char *arn, Oid role)
+{
+	CustomFunction function = {0};
+
+	if (lambda_is_arn(arn))
+	{
+		lambda_check(arn, role);
+		function.lambda = arn;
+	}
+	else
+		function.oid = sql_function(arn, role);
+	return function;
+}
+
+/* as messages name it */
+static const char *
+shown_name(CustomFunction function)
+{
+	return function.lambda ? function.lambda : custom_function_name(function.oid);
+}
+
 void
-custom_invalid_answer(Oid function, const char *type, const char *reason)
+custom_invalid_answer(CustomFunction function, const char *type, const char *reason)
 {
 	ereport(ERROR,
-			appflow_error_detail(WF_CONNECTOR, "%s to function %s: %s", type, custom_function_name(function), reason),
+			appflow_error_detail(WF_CONNECTOR, "%s to function %s: %s", type, shown_name(function), reason),
 			errmsg("Error while communicating to connector: Got error from connector. "
 				   "No valid response and error details found in the connector response."));
 }
@@ -130,7 +147,7 @@ is_interruption(int sqlstate)
 
 /* the answer, or NULL for SQL null; errors of the function are told as those of a connector */
 static Jsonb *
-invoke(Oid function, Oid role, const char *type, Jsonb *request, const CustomSecret *secret)
+call_sql(Oid function, Oid role, const char *type, Jsonb *request, const CustomSecret *secret)
 {
 	LOCAL_FCINFO(fcinfo, 1);
 	FmgrInfo	flinfo;
@@ -192,7 +209,7 @@ invoke(Oid function, Oid role, const char *type, Jsonb *request, const CustomSec
 
 /* raise what errorDetails say */
 static void
-raise_failure(Oid function, const char *type, Jsonb *answer)
+raise_failure(CustomFunction function, const char *type, Jsonb *answer)
 {
 	Jsonb	   *details = jsonb_get_container(answer, "errorDetails");
 	char	   *code = jsonb_get_text(details, "errorCode");
@@ -207,22 +224,23 @@ raise_failure(Oid function, const char *type, Jsonb *answer)
 		exception = WF_VALIDATION;
 	if (strcmp(type, "ValidateCredentialsRequest") == 0)
 		ereport(ERROR,
-				appflow_error_detail(exception, "%s to function %s", type, custom_function_name(function)),
+				appflow_error_detail(exception, "%s to function %s", type, shown_name(function)),
 				errmsg("Error authenticating to connector: Failed to validate Connection while attempting "
 					   "\"ValidateCredentials with CustomConnector\" with connector failure %s: %s", code, message));
 	ereport(ERROR,
-			appflow_error_detail(exception, "%s to function %s", type, custom_function_name(function)),
+			appflow_error_detail(exception, "%s to function %s", type, shown_name(function)),
 			errmsg("Error while communicating to connector: Got error from connector. %s: %s", code, message));
 }
 
 Jsonb *
-custom_call(Oid function, Oid role, const char *type, Jsonb *request, const CustomSecret *secret)
+custom_call(CustomFunction function, Oid role, const char *type, Jsonb *request, const CustomSecret *secret)
 {
-	Jsonb	   *answer = invoke(function, role, type, request, secret);
+	Jsonb	   *answer = function.lambda ? lambda_invoke(function.lambda, type, request) :
+		call_sql(function.oid, role, type, request, secret);
 	JsonbValue	value;
 
 	if (answer == NULL)
-		custom_invalid_answer(function, type, "the function returned null");
+		custom_invalid_answer(function, type, function.lambda ? "the answer is no JSON" : "the function returned null");
 	if (!JB_ROOT_IS_OBJECT(answer))
 		custom_invalid_answer(function, type, "the answer is not an object");
 	if (getKeyJsonValueFromContainer(&answer->root, "isSuccess", strlen("isSuccess"), &value) == NULL ||

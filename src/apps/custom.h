@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * custom.h
- *	  Custom connectors that are SQL functions of this database: calls of
- *	  AppFlow's Lambda protocol.
+ *	  Custom connectors, which are SQL functions of this database or functions of
+ *	  AWS Lambda: calls of AppFlow's Lambda protocol.
  *
  * IDENTIFICATION
  *	  src/apps/custom.h
@@ -21,15 +21,21 @@
  * arn:aws:postgresql:<region>:<account>:function:<schema>.<name>
  */
 
+typedef struct CustomFunction
+{
+	Oid			oid;
+	const char *lambda;			/* or the ARN of a Lambda function of AWS */
+} CustomFunction;
+
 /*
  * The function that an ARN names, as the role finds it.  Raises
- * UnsupportedOperationException for a Lambda function of AWS,
- * ResourceNotFoundException, AccessDeniedException if the role may not call it,
- * and ValidationException if it is not (jsonb) RETURNS jsonb.
+ * ValidationException if it names none, or one that is not (jsonb) RETURNS jsonb,
+ * ResourceNotFoundException, and AccessDeniedException if the role may not call it,
+ * or not use the server's AWS identity.
  */
-extern Oid	custom_function(const char *arn, Oid role);
+extern CustomFunction custom_function(const char *arn, Oid role);
 
-/* its name with its schema, quoted as in SQL */
+/* the name of a SQL function with its schema, quoted as in SQL */
 extern char *custom_function_name(Oid function);
 
 /* the credentials that a call may ask for */
@@ -43,12 +49,13 @@ typedef struct CustomSecret
  * Call the function as the role with a request of that type and return its
  * answer, which is an object with isSuccess true.  Raises ConnectorServerException
  * when it has no valid answer, and what its errorDetails say when it fails;
- * invalid credentials are a ConnectorAuthenticationException.  secret may be NULL.
+ * invalid credentials are a ConnectorAuthenticationException.  secret may be NULL, and
+ * must be for a Lambda function, which could not ask for it.
  */
-extern Jsonb *custom_call(Oid function, Oid role, const char *type, Jsonb *request,
+extern Jsonb *custom_call(CustomFunction function, Oid role, const char *type, Jsonb *request,
 						  const CustomSecret *secret);
 
 /* for callers that look further into an answer: raise that it is not valid, and why */
-extern void custom_invalid_answer(Oid function, const char *type, const char *reason) pg_attribute_noreturn();
+extern void custom_invalid_answer(CustomFunction function, const char *type, const char *reason) pg_attribute_noreturn();
 
 #endif							/* APPFLOW_APPS_CUSTOM_H */

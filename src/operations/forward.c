@@ -25,11 +25,11 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "net/aws.h"
+#include "net/aws_service.h"
 #include "net/sigv4.h"
 #include "operations/forward.h"
 #include "operations/operations.h"
 #include "operations/shapes.h"
-#include "parser/parse_func.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/builtins.h"
@@ -45,9 +45,6 @@ PG_FUNCTION_INFO_V1(appflow_aws_identity);
 
 /* an answer larger than this is none of AppFlow's */
 #define MAX_ANSWER (32 * 1024 * 1024)
-
-/* what is shorter is not looked for in answers: it would be found in any */
-#define MIN_SECRET 4
 
 typedef enum Engine
 {
@@ -66,31 +63,6 @@ static char *endpoint;
 
 /* ---------- settings ---------- */
 
-/* the part behind the scheme, or NULL */
-static const char *
-endpoint_host(const char *url)
-{
-	if (strncmp(url, "https://", 8) == 0)
-		return url + 8;
-	if (strncmp(url, "http://", 7) == 0)
-		return url + 7;
-	return NULL;
-}
-
-static bool
-check_endpoint(char **newval, void **extra, GucSource source)
-{
-	const char *host = endpoint_host(*newval);
-
-	if (**newval == '\0')
-		return true;
-	if (host != NULL && *host != '\0' &&
-		strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:[]") == strlen(host))
-		return true;
-	GUC_check_errdetail("An endpoint is https:// or http:// with a host and perhaps a port, and nothing behind it.");
-	return false;
-}
-
 void
 forward_define_settings(void)
 {
@@ -107,7 +79,7 @@ forward_define_settings(void)
 							   &endpoint,
 							   "",
 							   PGC_SUSET, 0,
-							   check_endpoint, NULL, NULL);
+							   aws_check_endpoint, NULL, NULL);
 }
 
 bool
@@ -125,32 +97,6 @@ endpoint_url(void)
 }
 
 /* ---------- rights ---------- */
-
-/*
- * The setting is anybody's, the server's AWS identity is not.  In a function that
- * maintenance calls with its owner's rights, whoever made that function would
- * spend them.
- */
-static void
-check_identity_privilege(void)
-{
-	List	   *name = list_make2(makeString("appflow"), makeString("aws_identity"));
-	Oid			no_types[1] = {InvalidOid};
-	Oid			function = LookupFuncName(name, 0, no_types, false);
-
-	if (InSecurityRestrictedOperation())
-		ereport(ERROR,
-				appflow_error(WF_ACCESS_DENIED),
-				errmsg("AWS cannot be called within a security-restricted operation"));
-	if (function_aclcheck(function, GetUserId()) != ACLCHECK_OK)
-		ereport(ERROR,
-				appflow_error(WF_ACCESS_DENIED),
-				errmsg("role \"%s\" may not use the AWS identity of this server",
-					   GetUserNameFromId(GetUserId(), false)),
-				errhint("A superuser can permit it with GRANT EXECUTE ON FUNCTION appflow.aws_identity() TO %s; "
-						"appflow.engine = 'local' keeps to this server.",
-						quote_identifier(GetUserNameFromId(GetUserId(), false))));
-}
 
 /* aws_identity() returns jsonb: {"accessKeyId", "region", "endpoint"} */
 Datum
@@ -196,7 +142,7 @@ write_value(Forward *forward, JsonbValue *value, ShapeId id, bool secret)
 		case jbvString:
 			text = pnstrdup(value->val.string.val, value->val.string.len);
 			escape_json(&forward->body, text);
-			if ((secret || (shape_table[id].flags & SHAPE_SENSITIVE)) && value->val.string.len >= MIN_SECRET)
+			if ((secret || (shape_table[id].flags & SHAPE_SENSITIVE)) && value->val.string.len >= AWS_MIN_SECRET)
 				forward->secrets = lappend(forward->secrets, text);
 			break;
 		case jbvNumeric:
@@ -400,194 +346,16 @@ request_url(const Forward *forward)
 
 /* ---------- the answer ---------- */
 
-/*
- * One line of text of an answer, in the server's encoding.  Only the first line:
- * what follows a complaint about a signature is the request with its token.
- */
-static char *
-clean_line(const char *text)
-{
-	int			length = strcspn(text, "\r\n");
-	char	   *line = pnstrdup(text, length);
-	bool		keep = GetDatabaseEncoding() == PG_UTF8 && pg_verify_mbstr(PG_UTF8, line, length, true);
-
-	for (char *p = line; *p != '\0'; p++)
-	{
-		if ((unsigned char) *p < ' ' || (IS_HIGHBIT_SET(*p) && !keep))
-			*p = '?';
-	}
-	return line;
-}
-
-/* a text with *** for every occurrence of another */
-static char *
-without_secret(char *text, const char *secret)
-{
-	StringInfoData out;
-	char	   *found;
-
-	if (secret == NULL || strlen(secret) < MIN_SECRET || strstr(text, secret) == NULL)
-		return text;
-	initStringInfo(&out);
-	for (; (found = strstr(text, secret)) != NULL; text = found + strlen(secret))
-	{
-		appendBinaryStringInfo(&out, text, found - text);
-		appendStringInfoString(&out, "***");
-	}
-	appendStringInfoString(&out, text);
-	return out.data;
-}
-
 static char *
 shown(const Forward *forward, const char *text)
 {
-	const AwsCredentials *credentials = aws_chain_cached();
-	char	   *line = clean_line(text);
+	char	   *line = aws_shown(text);
 	ListCell   *lc;
 
 	/* in the same clothes as the line; no pattern of the model lets a secret have two */
 	foreach(lc, forward->secrets)
-		line = without_secret(line, clean_line(to_utf8(lfirst(lc))));
-	if (credentials != NULL)
-	{
-		line = without_secret(line, credentials->secret_access_key);
-		line = without_secret(line, credentials->session_token);
-	}
+		line = aws_without_secret(line, aws_clean_line(to_utf8(lfirst(lc))));
 	return line;
-}
-
-typedef struct Failure
-{
-	char	   *name;			/* of the exception, "" if it has none */
-	char	   *message;		/* or "" */
-} Failure;
-
-/* "ConflictException" of "com.amazonaws.appflow#ConflictException:http://..." */
-static char *
-bare_name(const char *name)
-{
-	const char *hash = strchr(name, '#');
-
-	name = hash == NULL ? name : hash + 1;
-	return pnstrdup(name, strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"));
-}
-
-static Failure
-read_failure(HttpCall *call)
-{
-	const char *header = http_response_header(call, "x-amzn-ErrorType");
-	size_t		length;
-	const char *body = http_body(call, &length);
-	Jsonb	   *document = NULL;
-	Failure		failure = {.name = header == NULL ? "" : bare_name(header),.message = ""};
-	char	   *text = pnstrdup(body == NULL ? "" : body, body == NULL ? 0 : length);
-
-	/* what this database cannot hold would be an error of its own */
-	for (char *p = text; *p != '\0'; p++)
-	{
-		if (IS_HIGHBIT_SET(*p) && GetDatabaseEncoding() != PG_UTF8)
-			*p = '?';
-	}
-	if (pg_verify_mbstr(PG_UTF8, text, strlen(text), true) &&
-		(strstr(text, "\\u") == NULL || GetDatabaseEncoding() == PG_UTF8) &&
-		strstr(text, "\\u0000") == NULL && strcasestr(text, "\\ud") == NULL)
-		document = jsonb_parse(text);
-	if (document != NULL && JB_ROOT_IS_OBJECT(document))
-	{
-		static const char *const names[] = {"__type", "code"};
-		static const char *const messages[] = {"message", "Message"};
-
-		for (int i = 0; i < 2; i++)
-		{
-			if (failure.name[0] == '\0' && (text = jsonb_get_text(document, names[i])) != NULL)
-				failure.name = bare_name(text);
-			if (failure.message[0] == '\0' && (text = jsonb_get_text(document, messages[i])) != NULL)
-				failure.message = text;
-		}
-	}
-	return failure;
-}
-
-/*
- * Errors that every service of AWS has beside its own exceptions, and what they
- * are here (behaviour of the SDKs, see doc/aws-engine.md).
- */
-static const struct
-{
-	const char *name;
-	AppflowException exception;
-	bool		expired;		/* new credentials may help */
-	bool		passing;		/* waiting may help */
-}			common_errors[] = {
-	{"AccessDenied", WF_ACCESS_DENIED, false, false},
-	{"NotAuthorized", WF_ACCESS_DENIED, false, false},
-	{"OptInRequired", WF_ACCESS_DENIED, false, false},
-	{"ExpiredToken", WF_AUTHENTICATION, true, false},
-	{"ExpiredTokenException", WF_AUTHENTICATION, true, false},
-	{"IncompleteSignature", WF_AUTHENTICATION, false, false},
-	{"IncompleteSignatureException", WF_AUTHENTICATION, false, false},
-	{"InvalidAccessKeyId", WF_AUTHENTICATION, false, false},
-	{"InvalidClientTokenId", WF_AUTHENTICATION, false, false},
-	{"InvalidSignatureException", WF_AUTHENTICATION, false, false},
-	{"InvalidToken", WF_AUTHENTICATION, false, false},
-	{"MissingAuthenticationToken", WF_AUTHENTICATION, false, false},
-	{"MissingAuthenticationTokenException", WF_AUTHENTICATION, false, false},
-	{"RequestExpired", WF_AUTHENTICATION, false, false},
-	{"SignatureDoesNotMatch", WF_AUTHENTICATION, false, false},
-	{"UnrecognizedClientException", WF_AUTHENTICATION, false, false},
-	{"LimitExceededException", WF_THROTTLING, false, true},
-	{"RequestLimitExceeded", WF_THROTTLING, false, true},
-	{"RequestThrottled", WF_THROTTLING, false, true},
-	{"RequestThrottledException", WF_THROTTLING, false, true},
-	{"SlowDown", WF_THROTTLING, false, true},
-	{"ThrottledException", WF_THROTTLING, false, true},
-	{"Throttling", WF_THROTTLING, false, true},
-	{"ThrottlingException", WF_THROTTLING, false, true},
-	{"TooManyRequestsException", WF_THROTTLING, false, true},
-	{"SerializationException", WF_VALIDATION, false, false},
-	{"UnknownOperationException", WF_UNSUPPORTED, false, false},
-};
-
-static int
-common_error(const char *name)
-{
-	for (int i = 0; i < (int) lengthof(common_errors); i++)
-	{
-		if (strcmp(common_errors[i].name, name) == 0)
-			return i;
-	}
-	return -1;
-}
-
-static AppflowException
-exception_of(const char *name, int status)
-{
-	int			known = common_error(name);
-
-	for (int i = WF_VALIDATION; i <= WF_CONNECTOR; i++)
-	{
-		if (strcmp(appflow_exception_name(i), name) == 0)
-			return i;
-	}
-	if (known >= 0)
-		return common_errors[known].exception;
-	switch (status)
-	{
-		case 401:
-			return WF_AUTHENTICATION;
-		case 402:
-			return WF_QUOTA;
-		case 403:
-			return WF_ACCESS_DENIED;
-		case 404:
-			return WF_NOT_FOUND;
-		case 409:
-			return WF_CONFLICT;
-		case 429:
-			return WF_THROTTLING;
-		default:
-			return status >= 400 && status < 500 ? WF_VALIDATION : WF_INTERNAL;
-	}
 }
 
 static void
@@ -599,24 +367,14 @@ sign_request(HttpCall *call, void *arg)
 static bool
 judge_answer(HttpCall *call, bool retry, void *arg)
 {
-	int			known;
-
-	if (call->status < 400)
-		return false;
-	known = common_error(read_failure(call).name);
-	if (known >= 0 && common_errors[known].expired && call->attempts == 1)
-	{
-		aws_chain_forget();
-		return true;
-	}
-	return retry || (known >= 0 && common_errors[known].passing);
+	return aws_worth_repeating(call, retry);
 }
 
 pg_noreturn static void
 raise_failure(const Forward *forward, HttpCall *call)
 {
-	Failure		failure = read_failure(call);
-	AppflowException exception = exception_of(failure.name, call->status);
+	AwsFailure	failure = aws_read_failure(call);
+	AppflowException exception = aws_exception(&failure, call->status);
 	const char *header = http_response_header(call, "x-amzn-RequestId");
 	char	   *id = header == NULL ? "" : shown(forward, header);
 	bool		same = strcmp(failure.name, appflow_exception_name(exception)) == 0;
@@ -630,7 +388,7 @@ raise_failure(const Forward *forward, HttpCall *call)
 			failure.message[0] == '\0'
 			? errmsg("AWS could not carry out %s: the answer has status %d", forward->operation->name, call->status)
 			: errmsg("%s", shown(forward, failure.message)),
-			exception == WF_AUTHENTICATION && common_error(failure.name) >= 0
+			exception == WF_AUTHENTICATION && aws_is_common(&failure)
 			? errhint("The AWS credentials are those of the database server, see appflow.aws_identity().") : 0);
 }
 
@@ -699,7 +457,7 @@ forward_operation(const char *operation, Jsonb *request)
 	HttpCall   *call;
 	Jsonb	   *response;
 
-	check_identity_privilege();
+	aws_check_identity(GetUserId(), "; appflow.engine = 'local' keeps to this server");
 
 	context = AllocSetContextCreate(caller, "appflow AWS operation", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);

@@ -71,7 +71,7 @@ put_credentials(ProfileRow *profile, Jsonb *credentials)
 }
 
 /*
- * A connector that is a SQL function is asked about its settings and whether it
+ * A registered connector is asked about its settings and whether it
  * can use the credentials.
  */
 static void
@@ -112,6 +112,8 @@ OPERATION(appflow_create_connector_profile, "CreateConnectorProfile")
 		profile.connector_label != NULL && strcmp(profile.connector_label, POSTGRESQL_LABEL) != 0)
 		connector = connector_use(profile.connector_label, HOLD_KEEP);
 	profile_check(&profile, credentials, connector);
+	if (connector != NULL)
+		protocol_check_credentials(connector, &profile);
 
 	if (profile_count() >= quota_connector_profiles)
 		ereport(ERROR,
@@ -163,6 +165,8 @@ OPERATION(appflow_update_connector_profile, "UpdateConnectorProfile")
 	else
 		credentials = NULL;
 	profile_check(profile, credentials, connector);
+	if (connector != NULL)
+		protocol_check_credentials(connector, profile);
 	profile_update(profile);
 	put_credentials(profile, credentials);
 	metadata_reset(&cached);

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * protocol.c
- *	  The handshake with connectors that are SQL functions: requests of
- *	  AppFlow's Lambda protocol, and their answers in the reference's form.
+ *	  The handshake with connectors that are functions: requests of AppFlow's
+ *	  Lambda protocol, and their answers in the reference's form.
  *
  * Answers are checked strictly, against the shapes of the operations that show
  * them: what a connector says wrongly is found when it is registered or asked,
@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "apps/custom.h"
+#include "apps/lambda.h"
 #include "catalog/access.h"
 #include "catalog/secret.h"
 #include "miscadmin.h"
@@ -43,7 +44,7 @@ function_arn(Jsonb *provisioning)
 
 /* the value as the structure says, or the answer is not valid */
 static Jsonb *
-checked(Oid function, const char *type, ShapeId structure, Jsonb *value)
+checked(CustomFunction function, const char *type, ShapeId structure, Jsonb *value)
 {
 	MemoryContext context = CurrentMemoryContext;
 	Jsonb	   *volatile result = NULL;
@@ -138,7 +139,7 @@ protocol_describe_configuration(const char *label, Jsonb *provisioning, Oid role
 		"connectorOwner", "connectorName", "connectorVersion", "connectorModes", "supportedApiVersions",
 		"authenticationConfig"
 	};
-	Oid			function = custom_function(function_arn(provisioning), role);
+	CustomFunction function = custom_function(function_arn(provisioning), role);
 	CatalogValue values[3];
 	Jsonb	   *answer;
 
@@ -169,12 +170,24 @@ protocol_describe_configuration(const char *label, Jsonb *provisioning, Oid role
 
 typedef struct Context
 {
-	Oid			function;
+	CustomFunction function;
 	Oid			role;
 	CustomSecret secret;
 	Jsonb	   *credentials;	/* as requests name them; NULL: none */
 	Jsonb	   *settings;
 } Context;
+
+void
+protocol_check_credentials(const ConnectorRow *connector, const ProfileRow *profile)
+{
+	if (profile->has_credentials && lambda_is_arn(function_arn(connector->provisioning)))
+		ereport(ERROR,
+				appflow_error_detail(WF_UNSUPPORTED, "Lambda functions get secrets from AWS Secrets Manager; "
+									 "credentials given here are sealed in this database."),
+				errmsg("connector profile \"%s\" cannot have credentials: connector \"%s\" is a function of AWS Lambda, "
+					   "which could not read them", profile->name, connector->label),
+				errhint("Let the function find its own, or make the connector a SQL function, see appflow.function_arn()."));
+}
 
 static Context
 context_of(const ConnectorRow *connector, const ProfileRow *profile)
@@ -183,6 +196,7 @@ context_of(const ConnectorRow *connector, const ProfileRow *profile)
 	Jsonb	   *own = jsonb_get_container(profile->properties, "CustomConnector");
 	CatalogValue values[2];
 
+	protocol_check_credentials(connector, profile);
 	context.function = custom_function(function_arn(connector->provisioning), profile->owner);
 	context.settings = jsonb_get_container(own, "profileProperties");
 	if (context.settings == NULL)

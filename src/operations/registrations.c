@@ -4,7 +4,7 @@
  *	  Operations on registered connectors: RegisterConnector,
  *	  UpdateConnectorRegistration, UnregisterConnector.
  *
- * A connector is a SQL function, named in the place of a Lambda function; it is
+ * A connector is a function of AWS Lambda, or a SQL function named in its place; it is
  * asked what it can do when it is registered, and what it says is kept.
  *
  * IDENTIFICATION

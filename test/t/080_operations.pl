@@ -169,7 +169,7 @@ sub misbehave
 }
 
 like(call('register_connector', registration('crm', 'arn:aws:lambda:us-east-1:123:function:crm')),
-	qr/^WF405 functions of AWS Lambda cannot be called in this version/, 'a Lambda function of AWS');
+	qr/^WF400 lambdaArn "arn:aws:lambda:us-east-1:123:function:crm" names no function of AWS Lambda/, 'no Lambda function of AWS');
 like(call('register_connector', registration('crm', $arn =~ s/test\.crm/test.nobody/r)), qr/^WF404 function test\.nobody\(jsonb\) does not exist/, 'no such function');
 like(call('register_connector', registration('crm', $arn =~ s/test\.crm/crm/r)), qr/^WF400 .*schema\.name/, 'a function without its schema');
 like(call('register_connector', registration('crm', 'arn:aws:sqs:us-east-1:123:queue')), qr/^WF400 .*names no function/, 'not a function');
@@ -327,7 +327,7 @@ misbehave();
 is(sql(q{SELECT connector_version, connector_description FROM appflow.connectors WHERE connector_label = 'crm'}), '2.0|a crm', 'what it says now is kept; what was not sent stays');
 like(call('update_connector_registration', '{"connectorLabel": "nobody"}'), qr/^WF404 /, 'of nobody');
 like(call('update_connector_registration', '{"connectorLabel": "PostgreSQL"}'), qr/^WF409 /, 'the built-in one');
-like(call('update_connector_registration', '{"connectorLabel": "crm", "connectorProvisioningConfig": {"lambda": {"lambdaArn": "arn:aws:lambda:us-east-1:1:function:x"}}}'), qr/^WF405 /, 'to AWS');
+like(call('update_connector_registration', '{"connectorLabel": "crm", "connectorProvisioningConfig": {"lambda": {"lambdaArn": "arn:aws:lambda:us-east-1:1:function:x"}}}'), qr/^WF400 .*names no function of AWS Lambda/, 'to nothing');
 
 # ---------- tags ----------
 
