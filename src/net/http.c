@@ -946,6 +946,7 @@ wait_for_call(Call *call)
 {
 	int64		now = loop_now();
 	int64		limit;
+	curl_off_t	uploaded = 0;
 
 	if (call->state == CALL_WAITING)
 	{
@@ -953,23 +954,22 @@ wait_for_call(Call *call)
 		return;
 	}
 
+	/*
+	 * Sending shows in no callback; it is looked at often enough for silence to
+	 * count from about its end.
+	 */
 	limit = call->last_activity + call->public.idle_timeout;
-	loop_wait((long) Max(limit - now, 0));
-	if (call->ended || loop_now() < limit || call->last_activity + call->public.idle_timeout > loop_now())
+	loop_wait((long) Max(Min(limit - now, call->public.idle_timeout / 8 + 1), 0));
+	if (call->ended)
 		return;
-	else
+	curl_easy_getinfo(call->handle, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+	if (uploaded > call->uploaded)
 	{
-		curl_off_t	uploaded = 0;
-
-		/* sending shows in no callback */
-		curl_easy_getinfo(call->handle, CURLINFO_SIZE_UPLOAD_T, &uploaded);
-		if (uploaded > call->uploaded)
-		{
-			call->uploaded = uploaded;
-			call->last_activity = loop_now();
-			return;
-		}
+		call->uploaded = uploaded;
+		call->last_activity = loop_now();
 	}
+	if (loop_now() < call->last_activity + call->public.idle_timeout)
+		return;
 	loop_remove(call->handle);
 	call->added = false;
 	call->ended = true;
