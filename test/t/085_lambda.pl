@@ -207,6 +207,16 @@ is(scalar(seen()), 1, 'one invocation');
 like((failure("LOAD 'appflow'; SET appflow.lambda_endpoint = 'http://host/path'"))[0], qr/^22023: invalid value/, 'no endpoint');
 like((failure("SET appflow.allow_local_endpoints = off; $reset$list"))[0], qr/^WF400: .*is not allowed/, 'the policy for endpoints holds');
 
+# the endpoints of AWS, as far as a proxy that is not there
+foreach my $case ([ $arn, "https://lambda.$region.amazonaws.com" ], [ 'arn:aws:lambda:us-east-2:123456789012:function:crm:7', 'https://lambda.us-east-2.amazonaws.com' ])
+{
+	my ($function, $host) = @$case;
+	(my $encoded = $function) =~ s/:/%3A/g;
+	like((failure("SET appflow.lambda_endpoint = ''; SET appflow.proxy = 'http://127.0.0.1:1'; SET appflow.max_retries = 0; " . register('real', $function)))[0],
+		qr{^WF502: request to "\Q$host\E/2015-03-31/functions/\Q$encoded\E/invocations" failed}, "at AWS: $function");
+}
+is(scalar(seen()), 0, 'not here');
+
 # ---------- what is in the log ----------
 
 my $log = slurp_file($node->logfile);
