@@ -36,6 +36,20 @@
 #define WINDOW(e) \
 	"coalesce(" e ".data_pull_start_time, 'infinity'), coalesce(" e ".data_pull_end_time, 'infinity')"
 
+int64
+execution_count_going(void)
+{
+	CatalogAccess access;
+	int64		count;
+
+	catalog_begin(&access);
+	catalog_execute("SELECT pg_catalog.count(*) FROM appflow.flow_execution "
+					"WHERE status IN ('InProgress', 'CancelStarted')", 0, NULL);
+	count = catalog_get_int64(0, 1);
+	catalog_end(&access);
+	return count;
+}
+
 pg_uuid_t
 execution_insert(const FlowRow *flow, int64 attended)
 {

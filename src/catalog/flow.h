@@ -50,6 +50,9 @@ extern int64 flow_count(void);
 
 /* ---------- execution.c ---------- */
 
+/* runs that wait or go on */
+extern int64 execution_count_going(void);
+
 typedef struct ExecutionRow
 {
 	pg_uuid_t	execution_id;

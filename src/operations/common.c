@@ -33,6 +33,7 @@ static char *region;
 static char *account_id;
 int			quota_flows = 1000;
 int			quota_connector_profiles = 100;
+int			quota_concurrent_runs = 1000;
 
 /* bytes of a page token's signature */
 #define SIGNATURE_SIZE 16
@@ -86,6 +87,13 @@ operations_define_settings(void)
 							NULL,
 							&quota_connector_profiles,
 							100, 0, INT_MAX,
+							PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("appflow.quota_concurrent_runs",
+							"Runs of a database that may wait or go on when another one is asked for.",
+							NULL,
+							&quota_concurrent_runs,
+							1000, 0, INT_MAX,
 							PGC_SUSET, 0,
 							NULL, NULL, NULL);
 	forward_define_settings();

@@ -78,6 +78,11 @@ static pg_uuid_t
 start_run(FlowRow *flow, int64 attended)
 {
 	leave_errored(flow);
+	if (execution_count_going() >= quota_concurrent_runs)
+		ereport(ERROR,
+				appflow_error(WF_QUOTA),
+				errmsg("%d runs of this database wait or go on, more are not allowed", quota_concurrent_runs),
+				errhint("Start the flow later; an administrator can raise appflow.quota_concurrent_runs."));
 	worker_wake_at_commit();
 	return execution_insert(flow, attended);
 }

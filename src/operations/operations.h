@@ -104,6 +104,7 @@ extern void operation_reschedule(const FlowRow *flow, const char *status, Jsonb 
 /* Service quotas, as settings. */
 extern int	quota_flows;
 extern int	quota_connector_profiles;
+extern int	quota_concurrent_runs;
 
 /* ---------- entities.c ---------- */
 

@@ -24,7 +24,7 @@
 #                  AccessDenied            cannot occur: as for CreateFlow
 #   StartFlow      ResourceNotFound        here: flow, profile of an Errored flow
 #                  Conflict                here: client token
-#                  ServiceQuotaExceeded    cannot occur: runs wait for a worker
+#                  ServiceQuotaExceeded    here
 #   StopFlow       Conflict, ResourceNotFound, UnsupportedOperation   here
 #   DescribeFlow   ResourceNotFound        here
 #   ListFlows      Validation              here
@@ -152,6 +152,11 @@ raises('CreateFlow', flow('new', sourceFlowConfig => $slack), 405, 'connector ty
 	is(answer('CreateFlow', flow('third'))->{flowStatus}, 'Active', 'CreateFlow: up to the quota');
 }
 is(sql('SELECT count(*) FROM appflow.flows'), 3, 'what is refused leaves nothing');
+
+{
+	local $settings = 'SET appflow.quota_concurrent_runs = 0;';
+	raises('StartFlow', { flowName => 'demand' }, 402, '0 runs of this database wait or go on, more are not allowed', 'the quota of runs');
+}
 
 # ---------- DescribeFlow ----------
 
