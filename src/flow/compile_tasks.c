@@ -98,32 +98,15 @@ typedef struct Compiler
 	List	   *tasks;			/* of Task * */
 } Compiler;
 
-/* note what is wrong with a task */
-static void
-task_problem(Compiler *compiler, const Task *task, const char *fmt,...) pg_attribute_printf(3, 4);
+/* note what is wrong with a task, or with all of them (NULL) */
+#define task_problem(compiler, task, ...) \
+	compile_problem((compiler)->problems, task_prefix(task), __VA_ARGS__)
 
-static void
-task_problem(Compiler *compiler, const Task *task, const char *fmt,...)
+static const char *
+task_prefix(const Task *task)
 {
-	StringInfoData text;
-
-	initStringInfo(&text);
-	appendStringInfoString(&text, "Task Validation Error: ");
-	if (task != NULL)
-		appendStringInfo(&text, "task %d (%s): ", task->number, task->rule->name);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&text, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&text, needed);
-	}
-	*compiler->problems = lappend(*compiler->problems, text.data);
+	return task == NULL ? "Task Validation Error: " :
+		psprintf("Task Validation Error: task %d (%s): ", task->number, task->rule->name);
 }
 
 static char *

@@ -17,14 +17,15 @@
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 
-static void problem(List **problems, const char *fmt,...) pg_attribute_printf(2, 3);
+#define problem(problems, ...) compile_problem(problems, "", __VA_ARGS__)
 
-static void
-problem(List **problems, const char *fmt,...)
+void
+compile_problem(List **problems, const char *prefix, const char *fmt,...)
 {
 	StringInfoData text;
 
 	initStringInfo(&text);
+	appendStringInfoString(&text, prefix);
 	for (;;)
 	{
 		va_list		args;

@@ -145,6 +145,9 @@ typedef struct FlowPlan
  */
 extern FlowPlan *flow_compile(Jsonb *definition);
 
+/* Note what is wrong with a definition: prefix, then the words. */
+extern void compile_problem(List **problems, const char *prefix, const char *fmt,...) pg_attribute_printf(3, 4);
+
 /* ---------- compile_tasks.c ---------- */
 
 /*
