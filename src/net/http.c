@@ -16,11 +16,13 @@
 #include "postgres.h"
 
 #include "common/pg_prng.h"
+#include "miscadmin.h"
 #include "net/http_internal.h"
 #include "net/limit.h"
 #include "net/net.h"
 #include "net/url.h"
 #include "record/errors.h"
+#include "utils/memutils.h"
 
 #define SEND_LIMIT (1024 * 1024)	/* of a body being sent: beyond it, the caller waits */
 #define FIRST_RETRY_DELAY 100	/* ms, doubles with each attempt */

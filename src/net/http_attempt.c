@@ -13,11 +13,15 @@
  */
 #include "postgres.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "net/http_internal.h"
 #include "net/http_quiet.h"
 #include "net/net.h"
 #include "net/policy.h"
 #include "net/url.h"
+#include "storage/fd.h"
 
 #if LIBCURL_VERSION_NUM < 0x075500
 #error "appflow needs libcurl 7.85 or later"
