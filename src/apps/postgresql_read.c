@@ -200,7 +200,7 @@ take_filter(ReadQuery *query, Filter *filter)
 	const char *collate = "";
 	bool		ordered;
 
-	if (attnum <= 0 || filter->noperands == 0)
+	if (attnum <= 0 || filter->noperands == 0 || filter->operator > FILTER_NOT_EQUAL_TO)
 		return false;
 	attr = TupleDescAttr(RelationGetDescr(query->rel), attnum - 1);
 	type = comparison_type(attr->atttypid, filter);
@@ -257,6 +257,8 @@ take_filter(ReadQuery *query, Filter *filter)
 				appendStringInfo(&query->where, "pg_catalog.strpos(%s%s, $%d) > 0",
 								 column, collate, parameter);
 				break;
+			default:
+				elog(ERROR, "filter operator %d for a table", filter->operator);
 		}
 	}
 	if (type == NUMERICOID)

@@ -174,10 +174,10 @@ attempt_rows(TableAttempt *attempt)
 }
 
 static void
-reject_row(TableWriter *writer, const RecordSet *set, const Rejections *rejections,
+reject_row(TableWriter *writer, const RecordSet *set, const Outcomes *outcomes,
 		   uint32 row, const char *code, const char *message)
 {
-	rejections->reject(rejections->arg, set->batch, set->rows[row], code, message);
+	outcomes->reject(outcomes->arg, set->batch, set->rows[row], code, message);
 }
 
 /* "column" = "value", ... of a row's id fields */
@@ -201,7 +201,7 @@ describe_ids(TableWriter *writer, const RecordSet *set, uint32 row)
 
 /* rows of an attempt that stands: count them, reject those whose id met nothing */
 static void
-settle_rows(TableAttempt *attempt, const Rejections *rejections)
+settle_rows(TableAttempt *attempt, const Outcomes *outcomes)
 {
 	TableWriter *writer = attempt->writer;
 
@@ -210,7 +210,7 @@ settle_rows(TableAttempt *attempt, const Rejections *rejections)
 		if (attempt->found == NULL || attempt->found[row])
 			writer->writer.records++;
 		else
-			reject_row(writer, attempt->set, rejections, row, "NotFound",
+			reject_row(writer, attempt->set, outcomes, row, "NotFound",
 					   psprintf("table \"%s\" has no row with %s", writer->name->display,
 								describe_ids(writer, attempt->set, row)));
 	}
@@ -218,7 +218,7 @@ settle_rows(TableAttempt *attempt, const Rejections *rejections)
 
 /* Write rows first .. last - 1, rejecting those that the table refuses. */
 static void
-write_rows(TableWriter *writer, const RecordSet *set, const Rejections *rejections,
+write_rows(TableWriter *writer, const RecordSet *set, const Outcomes *outcomes,
 		   bool *found, uint32 first, uint32 last)
 {
 	while (first < last)
@@ -230,12 +230,12 @@ write_rows(TableWriter *writer, const RecordSet *set, const Rejections *rejectio
 		CHECK_FOR_INTERRUPTS();
 		if (attempt_rows(&attempt))
 		{
-			settle_rows(&attempt, rejections);
+			settle_rows(&attempt, outcomes);
 			first = attempt.last;
 		}
 		else if (attempt.last - first == 1 || attempt.row == (int64) first)
 		{
-			reject_row(writer, set, rejections, first, attempt.code, attempt.message);
+			reject_row(writer, set, outcomes, first, attempt.code, attempt.message);
 			first++;
 		}
 		else if (attempt.row >= 0)
@@ -244,14 +244,14 @@ write_rows(TableWriter *writer, const RecordSet *set, const Rejections *rejectio
 			 * Those before it went well this far, but can still fail at their
 			 * end.  Then it fails as the first of its attempt.
 			 */
-			write_rows(writer, set, rejections, found, first, (uint32) attempt.row);
+			write_rows(writer, set, outcomes, found, first, (uint32) attempt.row);
 			first = (uint32) attempt.row;
 		}
 		else
 		{
 			uint32		middle = first + (attempt.last - first) / 2;
 
-			write_rows(writer, set, rejections, found, first, middle);
+			write_rows(writer, set, outcomes, found, first, middle);
 			first = middle;
 		}
 	}
@@ -270,7 +270,7 @@ missing_id(TableWriter *writer, const RecordSet *set, uint32 row)
 }
 
 static void
-table_put(RecordWriter *base, const RecordSet *set, const Rejections *rejections)
+table_put(RecordWriter *base, const RecordSet *set, const Outcomes *outcomes)
 {
 	TableWriter *writer = (TableWriter *) base;
 	bool	   *found = NULL;
@@ -290,13 +290,13 @@ table_put(RecordWriter *base, const RecordSet *set, const Rejections *rejections
 
 			if (column == NULL)
 				continue;
-			write_rows(writer, set, rejections, found, first, row);
-			reject_row(writer, set, rejections, row, "NullId",
+			write_rows(writer, set, outcomes, found, first, row);
+			reject_row(writer, set, outcomes, row, "NullId",
 					   psprintf("id field \"%s\" has no value", column));
 			first = row + 1;
 		}
 	}
-	write_rows(writer, set, rejections, found, first, set->nrows);
+	write_rows(writer, set, outcomes, found, first, set->nrows);
 	for (int i = 0; i < writer->ncolumns; i++)
 	{
 		for (uint32 row = 0; row < set->nrows; row++)
@@ -574,7 +574,7 @@ table_add_field(RecordWriter *base)
  * afterwards the commit has none left that could fail, or run as someone else.
  */
 static void
-table_seal(RecordWriter *base)
+table_seal(RecordWriter *base, const Outcomes *outcomes)
 {
 	TableWriter *writer = (TableWriter *) base;
 	TableRole	saved;

@@ -42,7 +42,7 @@ typedef struct S3File
 	char		status;
 	uint64		source;			/* number of the object that the records come from */
 	ObjectWriter *object;		/* NULL: nothing written since the last seal */
-	Owned	   *buffer;			/* CSV, JSON: a Buffer */
+	Owned	   *buffer;			/* CSV, JSON: a ByteBuffer */
 	Owned	   *parquet;		/* PARQUET: a ParquetWriter */
 	uint64		bytes;			/* given to the object */
 	uint32	   *rows;			/* rows of the current batch that belong here */
@@ -100,7 +100,7 @@ static const struct
 static void
 free_buffer(void *object)
 {
-	buffer_free((Buffer *) object);
+	buffer_free((ByteBuffer *) object);
 	free(object);
 }
 
@@ -169,7 +169,7 @@ create_parquet(const Schema *schema)
 
 /* send what the file's encoder has put out */
 static void
-send_output(S3Writer *writer, S3File *file, Buffer *out)
+send_output(S3Writer *writer, S3File *file, ByteBuffer *out)
 {
 	if (out->failed)
 		out_of_memory();
@@ -205,7 +205,7 @@ begin_file(S3Writer *writer, S3File *file)
 	else if (file->buffer == NULL)
 	{
 		file->buffer = own_in_context(writer->context, free_buffer);
-		file->buffer->object = calloc(1, sizeof(Buffer));
+		file->buffer->object = calloc(1, sizeof(ByteBuffer));
 		if (file->buffer->object == NULL)
 			out_of_memory();
 	}
@@ -270,7 +270,7 @@ is_full(S3Writer *writer, S3File *file)
 	ParquetWriter *parquet;
 
 	if (file->parquet == NULL)
-		return file->bytes + ((Buffer *) file->buffer->object)->length >= target;
+		return file->bytes + ((ByteBuffer *) file->buffer->object)->length >= target;
 	parquet = file->parquet->object;
 	if (file->bytes + parquet_writer_memory(parquet) < target)
 		return false;
@@ -302,7 +302,7 @@ write_rows(S3Writer *writer, S3File *file, const RecordSet *set, const uint32 *r
 	}
 	else
 	{
-		Buffer	   *out = file->buffer->object;
+		ByteBuffer *out = file->buffer->object;
 		size_t		piece = TEXT_MEMORY / Max(writer->files != NULL ? writer->files->members : 1, 1);
 
 		if (writer->format.file_type == S3_JSON)
@@ -459,7 +459,7 @@ note_source(S3Writer *writer, const char *object)
 }
 
 static void
-s3_put(RecordWriter *base, const RecordSet *set, const Rejections *rejections)
+s3_put(RecordWriter *base, const RecordSet *set, const Outcomes *outcomes)
 {
 	S3Writer   *writer = (S3Writer *) base;
 
@@ -526,7 +526,7 @@ s3_add_field(RecordWriter *base)
 }
 
 static void
-s3_seal(RecordWriter *base)
+s3_seal(RecordWriter *base, const Outcomes *outcomes)
 {
 	seal_all((S3Writer *) base);
 }

@@ -58,9 +58,15 @@ profile_get(const char *name, RowHold hold)
 ProfileRow *
 profile_use(const char *name, RowHold hold)
 {
+	return profile_use_as(name, hold, GetUserId());
+}
+
+ProfileRow *
+profile_use_as(const char *name, RowHold hold, Oid role)
+{
 	ProfileRow *profile = profile_get(name, hold);
 
-	if (profile == NULL || !has_privs_of_role(GetUserId(), profile->owner))
+	if (profile == NULL || !has_privs_of_role(role, profile->owner))
 		ereport(ERROR,
 				appflow_error(WF_NOT_FOUND),
 				errmsg("Connector Profile with name %s does not exist.", name),

@@ -50,6 +50,9 @@ extern ProfileRow *profile_get(const char *name, RowHold hold);
  */
 extern ProfileRow *profile_use(const char *name, RowHold hold);
 
+/* The same for another role than the user: a flow's owner, when its flow runs. */
+extern ProfileRow *profile_use_as(const char *name, RowHold hold, Oid role);
+
 /* Insert, with owner, type, label, mode, properties and has_credentials; false if the name is taken. */
 extern bool profile_insert(ProfileRow *profile, const char *kms_arn, const char *created_by);
 

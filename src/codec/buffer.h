@@ -20,17 +20,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Buffer
+typedef struct ByteBuffer
 {
 	char	   *data;
 	size_t		length;
 	size_t		capacity;
 	bool		failed;			/* out of memory: contents are incomplete */
-} Buffer;
+} ByteBuffer;
 
 /* make room for more bytes; false (and failed set) when there is none */
 static inline bool
-buffer_reserve(Buffer *buffer, size_t more)
+buffer_reserve(ByteBuffer *buffer, size_t more)
 {
 	size_t		need = buffer->length + more;
 	size_t		capacity;
@@ -58,7 +58,7 @@ buffer_reserve(Buffer *buffer, size_t more)
 }
 
 static inline void
-buffer_append(Buffer *buffer, const void *data, size_t length)
+buffer_append(ByteBuffer *buffer, const void *data, size_t length)
 {
 	if (length > 0 && buffer_reserve(buffer, length))
 	{
@@ -68,27 +68,27 @@ buffer_append(Buffer *buffer, const void *data, size_t length)
 }
 
 static inline void
-buffer_append_char(Buffer *buffer, char c)
+buffer_append_char(ByteBuffer *buffer, char c)
 {
 	if (buffer_reserve(buffer, 1))
 		buffer->data[buffer->length++] = c;
 }
 
 static inline void
-buffer_append_string(Buffer *buffer, const char *s)
+buffer_append_string(ByteBuffer *buffer, const char *s)
 {
 	buffer_append(buffer, s, strlen(s));
 }
 
 /* keep the memory, drop the contents */
 static inline void
-buffer_reset(Buffer *buffer)
+buffer_reset(ByteBuffer *buffer)
 {
 	buffer->length = 0;
 }
 
 static inline void
-buffer_free(Buffer *buffer)
+buffer_free(ByteBuffer *buffer)
 {
 	free(buffer->data);
 	memset(buffer, 0, sizeof(*buffer));

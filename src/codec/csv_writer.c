@@ -20,7 +20,7 @@ static const bool needs_quotes[256] = {
 };
 
 static void
-append_text(Buffer *out, const char *text, size_t length)
+append_text(ByteBuffer *out, const char *text, size_t length)
 {
 	size_t		i;
 	size_t		start = 0;
@@ -49,7 +49,7 @@ append_text(Buffer *out, const char *text, size_t length)
 }
 
 void
-csv_write_header(Buffer *out, const char *const *names, size_t ncolumns)
+csv_write_header(ByteBuffer *out, const char *const *names, size_t ncolumns)
 {
 	size_t		i;
 
@@ -63,7 +63,7 @@ csv_write_header(Buffer *out, const char *const *names, size_t ncolumns)
 }
 
 void
-csv_write_record(Buffer *out, const Cell *const *columns,
+csv_write_record(ByteBuffer *out, const Cell *const *columns,
 				 const FieldType *types, size_t ncolumns, uint32_t row)
 {
 	size_t		i;

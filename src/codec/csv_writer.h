@@ -15,10 +15,10 @@
 #include "codec/buffer.h"
 #include "codec/cell.h"
 
-extern void csv_write_header(Buffer *out, const char *const *names, size_t ncolumns);
+extern void csv_write_header(ByteBuffer *out, const char *const *names, size_t ncolumns);
 
 /* a lone null in a one-column record is written as "" would be ambiguous: it is an empty line */
-extern void csv_write_record(Buffer *out, const Cell *const *columns,
+extern void csv_write_record(ByteBuffer *out, const Cell *const *columns,
 							 const FieldType *types, size_t ncolumns, uint32_t row);
 
 #endif							/* APPFLOW_CODEC_CSV_WRITER_H */

@@ -175,7 +175,7 @@ typedef struct JsonWalk
 	uint32_t	base_depth;		/* containers around the record */
 	uint32_t	max_depth;
 	bool		discover;
-	Buffer		name;			/* an unescaped member name */
+	ByteBuffer		name;			/* an unescaped member name */
 
 	/* results */
 	bool		complete;		/* json_gap(): this was the end of the record */

@@ -59,7 +59,7 @@ typedef struct EnvelopeValue
 	int32_t		column;			/* in the paths of the envelope */
 	bool		met;
 	Cell		cell;
-	Buffer		text;
+	ByteBuffer		text;
 } EnvelopeValue;
 
 /* what is known of a large record that has not arrived completely */

@@ -19,7 +19,7 @@ struct JsonWriter
 {
 	size_t		ncolumns;
 	FieldType  *types;
-	Buffer		keys;			/* {"first":  ,"second":  ... one after another */
+	ByteBuffer		keys;			/* {"first":  ,"second":  ... one after another */
 	size_t	   *key_ends;		/* where in keys the text of each column ends */
 };
 
@@ -61,7 +61,7 @@ find_escape(const char *text, size_t length)
 }
 
 void
-json_append_string(Buffer *out, const char *text, size_t length)
+json_append_string(ByteBuffer *out, const char *text, size_t length)
 {
 	/* what needs no escape fits; every escape makes room for itself */
 	if (!buffer_reserve(out, length + 2))
@@ -104,7 +104,7 @@ json_append_string(Buffer *out, const char *text, size_t length)
  * between its tokens.
  */
 static void
-append_json(Buffer *out, const char *text, size_t length)
+append_json(ByteBuffer *out, const char *text, size_t length)
 {
 	size_t		start = out->length;
 	size_t		i;
@@ -118,7 +118,7 @@ append_json(Buffer *out, const char *text, size_t length)
 }
 
 void
-json_append_cell(Buffer *out, const Cell *cell, FieldType type)
+json_append_cell(ByteBuffer *out, const Cell *cell, FieldType type)
 {
 	bool		quoted = false;
 
@@ -195,7 +195,7 @@ json_writer_create(const char *const *names, const FieldType *types, size_t ncol
 }
 
 void
-json_writer_record(JsonWriter *writer, Buffer *out,
+json_writer_record(JsonWriter *writer, ByteBuffer *out,
 				   const Cell *const *columns, uint32_t row)
 {
 	size_t		start = 0;

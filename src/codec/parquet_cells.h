@@ -33,7 +33,7 @@ typedef struct ColumnScratch
 		unsigned char fixed[COLUMN_SLICE_ROWS][PARQUET_DECIMAL_BYTES];
 		ByteSpan	spans[COLUMN_SLICE_ROWS];
 	};
-	Buffer		text;			/* bytes of spans that no cell holds */
+	ByteBuffer		text;			/* bytes of spans that no cell holds */
 
 	/* why column_put() failed */
 	uint32_t	bad_row;		/* index into the slice */

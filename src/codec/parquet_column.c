@@ -595,7 +595,7 @@ write_description(const Column *column, PageCodec *codec, uint64_t dictionary_at
 }
 
 bool
-column_close(Column *column, PageCodec *codec, Buffer *out, uint64_t position,
+column_close(Column *column, PageCodec *codec, ByteBuffer *out, uint64_t position,
 			 ThriftWriter *thrift, uint64_t *uncompressed, uint64_t *compressed)
 {
 	size_t		start = out->length;

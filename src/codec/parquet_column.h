@@ -34,7 +34,7 @@ typedef struct Column
 	/* the open page */
 	uint32_t	page_rows;
 	uint32_t	page_values;	/* rows that are not null */
-	Buffer		page;			/* headroom, then values; none while numbers are kept */
+	ByteBuffer		page;			/* headroom, then values; none while numbers are kept */
 	uint32_t   *numbers;		/* of values in the dictionary */
 	uint32_t	numbers_capacity;
 	uint64_t	plain_bytes;	/* what the page's values would take without dictionary */
@@ -47,7 +47,7 @@ typedef struct Column
 	uint32_t	dictionary_rest;	/* row groups to go on without one */
 
 	/* finished pages */
-	Buffer		chunk;			/* compressed data pages */
+	ByteBuffer		chunk;			/* compressed data pages */
 	uint64_t	uncompressed;	/* their size before compression */
 	uint64_t	rows;
 	uint32_t	plain_pages;
@@ -77,7 +77,7 @@ extern size_t column_memory(const Column *column);
  * *uncompressed and *compressed.  The column is then ready for the next row
  * group.  False: out of memory.
  */
-extern bool column_close(Column *column, PageCodec *codec, Buffer *out, uint64_t position,
+extern bool column_close(Column *column, PageCodec *codec, ByteBuffer *out, uint64_t position,
 						 ThriftWriter *thrift, uint64_t *uncompressed, uint64_t *compressed);
 
 /* give back the memory that is kept for the next row group */

@@ -254,7 +254,7 @@ dictionary_add_spans(Dictionary *dictionary, const ByteSpan *values, size_t n, u
 
 			if (slot.number == 0)
 			{
-				Buffer	   *out = &dictionary->values;
+				ByteBuffer *out = &dictionary->values;
 
 				if (!buffer_reserve(out, (size_t) length + 4))
 					return false;
@@ -286,7 +286,7 @@ dictionary_add_spans(Dictionary *dictionary, const ByteSpan *values, size_t n, u
 }
 
 void
-dictionary_lookup(const Dictionary *dictionary, const uint32_t *numbers, size_t n, Buffer *out)
+dictionary_lookup(const Dictionary *dictionary, const uint32_t *numbers, size_t n, ByteBuffer *out)
 {
 	const char *values = dictionary->values.data;
 	size_t		i;

@@ -31,7 +31,7 @@ typedef struct Dictionary
 	uint32_t	mask;			/* slots - 1; the number of slots is a power of two */
 	bool		degenerate;		/* hashes collide too much to go on */
 	DictionarySlot *slots;
-	Buffer		values;			/* PLAIN encoded */
+	ByteBuffer		values;			/* PLAIN encoded */
 	uint32_t   *offsets;		/* byte arrays: of each value in values */
 	uint32_t	offsets_capacity;
 } Dictionary;
@@ -49,7 +49,7 @@ extern bool dictionary_add_spans(Dictionary *dictionary, const ByteSpan *values,
 
 /* append the values of n numbers to out, PLAIN encoded */
 extern void dictionary_lookup(const Dictionary *dictionary, const uint32_t *numbers,
-							  size_t n, Buffer *out);
+							  size_t n, ByteBuffer *out);
 
 /* one byte array, without its length word */
 extern ByteSpan dictionary_span(const Dictionary *dictionary, uint32_t number);

@@ -26,7 +26,7 @@
 static size_t
 make_header(const Page *page, size_t compressed, char header[HEADER_MAX])
 {
-	Buffer		out = {.data = header,.capacity = HEADER_MAX};
+	ByteBuffer		out = {.data = header,.capacity = HEADER_MAX};
 	ThriftWriter thrift = {.out = &out};
 
 	thrift_begin(&thrift);
@@ -96,7 +96,7 @@ compress(PageCodec *codec, const Page *page, char *place, size_t room)
 }
 
 bool
-page_write(PageCodec *codec, const Page *page, Buffer *out, uint64_t *uncompressed)
+page_write(PageCodec *codec, const Page *page, ByteBuffer *out, uint64_t *uncompressed)
 {
 	char		header[HEADER_MAX];
 	size_t		guess;			/* length of the header */

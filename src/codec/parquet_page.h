@@ -50,7 +50,7 @@ typedef struct Page
  * Append a page to out.  *uncompressed grows by what the page would take
  * uncompressed, header included, as Parquet counts it.  False: out of memory.
  */
-extern bool page_write(PageCodec *codec, const Page *page, Buffer *out, uint64_t *uncompressed);
+extern bool page_write(PageCodec *codec, const Page *page, ByteBuffer *out, uint64_t *uncompressed);
 
 /* CompressionCodec of parquet.thrift */
 extern int	page_codec_number(const PageCodec *codec);

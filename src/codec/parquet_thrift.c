@@ -15,7 +15,7 @@
 #include <assert.h>
 
 static void
-append_varint(Buffer *out, uint64_t value)
+append_varint(ByteBuffer *out, uint64_t value)
 {
 	unsigned char bytes[10];
 

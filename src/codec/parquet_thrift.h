@@ -37,7 +37,7 @@ typedef enum ThriftType
 
 typedef struct ThriftWriter
 {
-	Buffer	   *out;
+	ByteBuffer *out;
 	int			depth;
 	int16_t		last_id[THRIFT_MAX_DEPTH];	/* per open struct */
 } ThriftWriter;

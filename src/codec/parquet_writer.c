@@ -35,12 +35,12 @@ struct ParquetWriter
 	PageCodec	codec;
 	ColumnScratch *scratch;
 
-	Buffer		output;
+	ByteBuffer		output;
 	uint64_t	position;		/* of the end of output in the file */
 	uint32_t	rows;			/* in the open row group */
 	uint64_t	finished_rows;
 	uint32_t	row_groups;
-	Buffer		descriptions;	/* the finished row groups, as Thrift structs RowGroup */
+	ByteBuffer		descriptions;	/* the finished row groups, as Thrift structs RowGroup */
 
 	bool		failed;
 	bool		finished;
@@ -306,7 +306,7 @@ parquet_writer_finish(ParquetWriter *writer)
 	return true;
 }
 
-Buffer *
+ByteBuffer *
 parquet_writer_output(ParquetWriter *writer)
 {
 	return &writer->output;

@@ -92,7 +92,7 @@ extern bool parquet_writer_flush(ParquetWriter *writer);
 extern bool parquet_writer_finish(ParquetWriter *writer);
 
 /* finished bytes not yet taken; the caller uses them and calls buffer_reset() */
-extern Buffer *parquet_writer_output(ParquetWriter *writer);
+extern ByteBuffer *parquet_writer_output(ParquetWriter *writer);
 
 extern const CodecError *parquet_writer_error(const ParquetWriter *writer);
 extern void parquet_writer_free(ParquetWriter *writer);

@@ -69,6 +69,17 @@ filter_operator_from_name(const char *name, FilterOperator *operator)
 	return false;
 }
 
+const char *
+filter_operator_name(FilterOperator operator)
+{
+	for (int i = 0; i < (int) lengthof(operators); i++)
+	{
+		if (operators[i].operator == operator)
+			return operators[i].name;
+	}
+	elog(ERROR, "filter operator %d has no name", operator);
+}
+
 static int
 compare_numeric(Numeric a, Numeric b)
 {

@@ -14,6 +14,7 @@
 #include "catalog/profile.h"
 #include "flow/plan.h"
 #include "flow/pull_window.h"
+#include "flow/session.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 
@@ -67,7 +68,10 @@ find_profile(FlowEnd *end, const char *path, List **problems)
 	const char *type = connector_traits[CONNECTOR_CUSTOM].type;
 
 	if (strcmp(end->profile, POSTGRESQL_LABEL) == 0)
+	{
 		end->connector_label = POSTGRESQL_LABEL;
+		end->connector = app_find(end->connector_type, POSTGRESQL_LABEL);
+	}
 	else
 	{
 		ProfileRow *profile = profile_use(end->profile, HOLD_NOT);
@@ -75,6 +79,7 @@ find_profile(FlowEnd *end, const char *path, List **problems)
 		end->has_profile = true;
 		end->connector_label = profile->connector_label;
 		type = profile->connector_type;
+		end->connector = connector_of_profile(profile);
 	}
 	if (strcmp(type, end->connector_type) == 0)
 		return true;
@@ -91,8 +96,7 @@ require_connector(const FlowEnd *end)
 		return;
 	ereport(ERROR,
 			appflow_error(WF_UNSUPPORTED),
-			errmsg("connector type \"%s\" cannot move records in this version", end->connector_type),
-			errhint("Connectors that can: S3, and CustomConnector with the profile \"%s\".", POSTGRESQL_LABEL));
+			errmsg("connector type \"%s\" cannot move records in this version", end->connector_type));
 }
 
 static void
@@ -102,6 +106,7 @@ compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *propertie
 	char	   *type = jsonb_get_text(config, "connectorType");
 
 	end->profile = jsonb_get_text(config, "connectorProfileName");
+	end->api_version = jsonb_get_text(config, "apiVersion");
 	if (type == NULL)
 	{
 		problem(problems, "%s.connectorType is missing", path);
@@ -124,7 +129,8 @@ compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *propertie
 	}
 	if (end->traits->needs_profile && !find_profile(end, path, problems))
 		return;
-	end->connector = app_find(end->connector_type, end->connector_label);
+	if (!end->traits->needs_profile)
+		end->connector = app_find(end->connector_type, NULL);
 
 	end->properties = own_properties(jsonb_get_container(config, properties_key), end->traits);
 	if (end->properties == NULL)
@@ -135,14 +141,29 @@ compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *propertie
 	end->entity = jsonb_get_text(end->properties, "entityName");
 	if (end->entity == NULL)
 		end->entity = jsonb_get_text(end->properties, "object");
+	if (end->entity == NULL)
+		end->entity = jsonb_get_text(end->properties, "objectPath");
 	if (connector_traits_type(end->traits) == CONNECTOR_S3)
 	{
 		end->bucket = jsonb_get_text(end->properties, "bucketName");
 		if (end->bucket == NULL || end->bucket[0] == '\0')
 			problem(problems, "%s.%s.S3.bucketName is missing", path, properties_key);
 	}
-	else if (end->connector != NULL && (end->entity == NULL || end->entity[0] == '\0'))
-		problem(problems, "%s.%s.%s.entityName is missing", path, properties_key, end->traits->key);
+	else if (end->connector != NULL)
+	{
+		bool		as_source = strcmp(properties_key, "sourceConnectorProperties") == 0;
+
+		if (end->entity == NULL || end->entity[0] == '\0')
+			problem(problems, "%s.%s.%s.%s is missing", path, properties_key, end->traits->key,
+					connector_traits_type(end->traits) == CONNECTOR_CUSTOM ? "entityName" : "object");
+		if (end->connector->check_properties != NULL)
+		{
+			ListCell   *lc;
+
+			foreach(lc, end->connector->check_properties(end->properties, as_source))
+				problem(problems, "%s.%s.%s.%s", path, properties_key, end->traits->key, (char *) lfirst(lc));
+		}
+	}
 }
 
 /* what source and destination can be together */

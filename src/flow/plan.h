@@ -29,6 +29,7 @@ typedef struct FlowEnd
 	char	   *connector_label;	/* custom connectors; else NULL */
 	char	   *profile;		/* connectorProfileName or NULL */
 	bool		has_profile;	/* and it is one that was created, not the built-in */
+	char	   *api_version;	/* or NULL */
 	Jsonb	   *properties;		/* the connector's own properties */
 	char	   *entity;			/* object, entityName, ...; NULL for S3 */
 	char	   *bucket;			/* S3; else NULL */

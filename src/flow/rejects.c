@@ -21,7 +21,7 @@
 static void
 free_buffer(void *object)
 {
-	buffer_free((Buffer *) object);
+	buffer_free((ByteBuffer *) object);
 }
 
 Rejects *
@@ -39,14 +39,14 @@ rejects_create(const FlowPlan *plan, const char *flow_name, const char *executio
 							length > 0 && plan->error_prefix[length - 1] != '/' ? "/" : "",
 							flow_name, execution_id);
 	rejects->buffer = own_in_context(CurrentMemoryContext, free_buffer);
-	rejects->buffer->object = palloc0(sizeof(Buffer));
+	rejects->buffer->object = palloc0(sizeof(ByteBuffer));
 	return rejects;
 }
 
 static void
 flush(Rejects *rejects)
 {
-	Buffer	   *buffer = rejects->buffer->object;
+	ByteBuffer *buffer = rejects->buffer->object;
 
 	if (buffer->failed)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
@@ -57,7 +57,7 @@ flush(Rejects *rejects)
 
 /* the record as the destination would have got it */
 static void
-append_record(Rejects *rejects, Buffer *out, uint32 row)
+append_record(Rejects *rejects, ByteBuffer *out, uint32 row)
 {
 	Transform  *transform = rejects->transform;
 	Schema	   *schema = transform->writer->schema;
@@ -74,14 +74,15 @@ append_record(Rejects *rejects, Buffer *out, uint32 row)
 	buffer_append_char(out, '}');
 }
 
-void
-rejects_add(void *arg, const Batch *batch, uint32 row, const char *code, const char *message)
+/*
+ * record: the JSON text, or NULL for a row of the batch that the transform has.
+ */
+static void
+add(Rejects *rejects, const char *record, uint32 row, const char *where, const char *code, const char *message)
 {
-	Rejects    *rejects = arg;
-	Buffer	   *out = rejects->buffer->object;
+	ByteBuffer *out = rejects->buffer->object;
 	MemoryContext home = GetMemoryChunkContext(rejects);
 	MemoryContext old;
-	char	   *where = batch_locate(batch, row);
 
 	rejects->count++;
 	if (rejects->first == NULL)
@@ -100,7 +101,10 @@ rejects_add(void *arg, const Batch *batch, uint32 row, const char *code, const c
 			MemoryContextSwitchTo(old);
 		}
 		buffer_append_string(out, "{\"record\":");
-		append_record(rejects, out, row);
+		if (record != NULL)
+			buffer_append_string(out, record);
+		else
+			append_record(rejects, out, row);
 		buffer_append_string(out, ",\"errorCode\":");
 		json_append_string(out, code, strlen(code));
 		buffer_append_string(out, ",\"errorMessage\":");
@@ -115,7 +119,21 @@ rejects_add(void *arg, const Batch *batch, uint32 row, const char *code, const c
 		ereport(ERROR,
 				appflow_error_detail(WF_CONNECTOR, "failOnFirstDestinationError stops the run"),
 				errmsg("%s: %s", where, message));
+}
+
+void
+rejects_add(void *arg, const Batch *batch, uint32 row, const char *code, const char *message)
+{
+	char	   *where = batch_locate(batch, row);
+
+	add(arg, NULL, row, where, code, message);
 	pfree(where);
+}
+
+void
+rejects_add_late(void *arg, const char *record, const char *where, const char *code, const char *message)
+{
+	add(arg, record, 0, where, code, message);
 }
 
 void

@@ -33,7 +33,7 @@ typedef struct Rejects
 
 	Transform  *transform;		/* for the values of a rejected record */
 	ObjectWriter *writer;		/* opened with the first record */
-	Owned	   *buffer;			/* a Buffer */
+	Owned	   *buffer;			/* a ByteBuffer */
 	uint64		count;
 	uint64		written;		/* bytes in the error file */
 	char	   *first;			/* reason of the first, and where */
@@ -42,8 +42,9 @@ typedef struct Rejects
 extern Rejects *rejects_create(const FlowPlan *plan, const char *flow_name, const char *execution_id,
 							   ObjectStore *store);
 
-/* a Rejections callback; arg is the Rejects */
+/* callbacks of Outcomes; arg is the Rejects */
 extern void rejects_add(void *arg, const Batch *batch, uint32 row, const char *code, const char *message);
+extern void rejects_add_late(void *arg, const char *record, const char *where, const char *code, const char *message);
 
 /* complete the error file */
 extern void rejects_finish(Rejects *rejects);

@@ -14,6 +14,7 @@
 #include "flow/pull_window.h"
 #include "flow/rejects.h"
 #include "flow/run.h"
+#include "flow/session.h"
 #include "flow/transform.h"
 #include "miscadmin.h"
 #include "record/errors.h"
@@ -25,8 +26,8 @@ struct FlowRun
 	RunRequest	request;
 	MemoryContext context;
 	FlowPlan   *plan;
-	ConnectorSession source;
-	ConnectorSession destination;
+	ConnectorSession *source;
+	ConnectorSession *destination;
 	ObjectStore *error_store;
 
 	RecordReader *reader;
@@ -42,14 +43,14 @@ set_phase(FlowRun *run, RunPhase phase)
 	pg_atomic_write_u32(&run->request.progress->phase, phase);
 }
 
-static void
-open_session(ConnectorSession *session, const FlowEnd *end, Oid role)
+static ConnectorSession *
+open_session(const FlowEnd *end, Oid role)
 {
-	session->connector = end->connector;
-	session->profile_name = end->profile;
-	session->role = role;
+	ConnectorSession *session = session_open(end->connector_type, end->profile, end->api_version, role);
+
 	if (end->bucket != NULL)
 		session->store = object_store_for_bucket(end->bucket);
+	return session;
 }
 
 FlowRun *
@@ -62,8 +63,8 @@ flow_run_prepare(const RunRequest *request)
 	set_phase(run, PHASE_STARTING);
 	run->plan = flow_compile(request->pull_end == DT_NOEND ? request->definition :
 							 pull_window_apply(request->definition, request->pull_start, request->pull_end));
-	open_session(&run->source, &run->plan->source, request->owner);
-	open_session(&run->destination, &run->plan->destination, request->owner);
+	run->source = open_session(&run->plan->source, request->owner);
+	run->destination = open_session(&run->plan->destination, request->owner);
 	if (run->plan->error_bucket != NULL)
 		run->error_store = object_store_for_bucket(run->plan->error_bucket);
 	run->rejects = rejects_create(run->plan, request->flow_name, request->execution_id, run->error_store);
@@ -110,9 +111,8 @@ static ReadRequest *
 read_request(const FlowRun *run)
 {
 	const FlowPlan *plan = run->plan;
-	ReadRequest *request = palloc0(sizeof(ReadRequest));
+	ReadRequest *request = read_request_create(plan->source.entity);
 
-	request->entity = plan->source.entity;
 	request->properties = plan->source.properties;
 	request->all_fields = plan->map_all;
 	request->exclude = plan->exclude;
@@ -168,19 +168,29 @@ publish(FlowRun *run)
 	pg_atomic_write_u64(&progress->bytes_written, run->writer->bytes);
 }
 
+static void
+refuse_if_all_failed(FlowRun *run)
+{
+	if (run->rejects->count > 0 && run->writer->records == 0)
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("all " UINT64_FORMAT " records failed; the first: %s",
+					   run->rejects->count, run->rejects->first));
+}
+
 void
 flow_run_transfer(FlowRun *run)
 {
 	MemoryContext old = MemoryContextSwitchTo(run->context);
 	WriteRequest *request;
-	Rejections	rejections = {.reject = rejects_add,.arg = run->rejects};
+	Outcomes	outcomes = {.reject = rejects_add,.reject_late = rejects_add_late,.arg = run->rejects};
 	RecordSet	set;
 
-	run->reader = run->source.connector->open_reader(&run->source, read_request(run));
+	run->reader = run->source->connector->open_reader(run->source, read_request(run));
 	run->transform = transform_create(run->plan, run->reader);
 	request = write_request(run);
 	request->schema = transform_schema(run->transform);
-	run->writer = run->destination.connector->open_writer(&run->destination, request);
+	run->writer = run->destination->connector->open_writer(run->destination, request);
 	transform_bind_writer(run->transform, run->writer);
 	run->rejects->transform = run->transform;
 
@@ -195,19 +205,17 @@ flow_run_transfer(FlowRun *run)
 		if (!run->reader->next(run->reader, batch))
 			break;
 		run->records += batch->nrows;
-		transform_batch(run->transform, &set, &rejections);
+		transform_batch(run->transform, &set, &outcomes);
 		if (set.nrows > 0)
-			run->writer->put(run->writer, &set, &rejections);
+			run->writer->put(run->writer, &set, &outcomes);
 		publish(run);
 	}
 	run->reader->close(run->reader);
 	set_phase(run, PHASE_FINISHING);
-	if (run->rejects->count > 0 && run->writer->records == 0)
-		ereport(ERROR,
-				appflow_error(WF_CONNECTOR),
-				errmsg("all " UINT64_FORMAT " records failed; the first: %s",
-					   run->rejects->count, run->rejects->first));
-	run->writer->seal(run->writer);
+	if (!run->writer->irrevocable)
+		refuse_if_all_failed(run);
+	run->writer->seal(run->writer, &outcomes);
+	refuse_if_all_failed(run);
 	publish(run);
 	MemoryContextSwitchTo(old);
 }
@@ -257,6 +265,7 @@ flow_run_outcome(const FlowRun *run)
 	{
 		written = run->writer->records;
 		outcome.bytes_written = run->writer->bytes;
+		outcome.irrevocable = run->writer->irrevocable;
 	}
 	if (run->reader != NULL)
 		outcome.bytes_processed = run->reader->bytes;

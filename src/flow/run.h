@@ -61,6 +61,7 @@ typedef struct RunOutcome
 	uint64		records_processed;	/* sent to the destination, failures included */
 	uint64		records_filtered;
 	uint64		put_failures;
+	bool		irrevocable;	/* what was written stays, even of a run that fails */
 	char	   *message;		/* executionMessage, or NULL */
 } RunOutcome;
 

@@ -325,7 +325,7 @@ convert_output(Transform *transform, int i)
 }
 
 void
-transform_batch(Transform *transform, RecordSet *set, const Rejections *rejections)
+transform_batch(Transform *transform, RecordSet *set, const Outcomes *outcomes)
 {
 	FlowPlan   *plan = transform->plan;
 	Batch	   *batch = transform->batch;
@@ -379,7 +379,7 @@ transform_batch(Transform *transform, RecordSet *set, const Rejections *rejectio
 			if (transform->failed[row] == NULL)
 				transform->rows[kept++] = row;
 			else
-				rejections->reject(rejections->arg, batch, row, "InvalidValue", transform->failed[row]);
+				outcomes->reject(outcomes->arg, batch, row, "InvalidValue", transform->failed[row]);
 		}
 		transform->nrows = kept;
 	}

@@ -72,9 +72,9 @@ extern void transform_bind_writer(Transform *transform, RecordWriter *writer);
 
 /*
  * Apply the plan to the batch.  Leaves in set what is to be written; failed
- * records have been reported to rejections.
+ * records have been reported to outcomes.
  */
-extern void transform_batch(Transform *transform, RecordSet *set, const Rejections *rejections);
+extern void transform_batch(Transform *transform, RecordSet *set, const Outcomes *outcomes);
 
 /* ---------- steps.c ---------- */
 

@@ -75,6 +75,16 @@ append_encoded(StringInfo query, const char *text)
 }
 
 char *
+url_encode(const char *text)
+{
+	StringInfoData encoded;
+
+	initStringInfo(&encoded);
+	append_encoded(&encoded, text);
+	return encoded.data;
+}
+
+char *
 url_with_parameter(const char *query, const char *name, const char *value)
 {
 	StringInfoData longer;

@@ -22,6 +22,9 @@ extern char *url_resolve(const char *url, const char *location);
 /* Are scheme, host and port the same? */
 extern bool url_same_origin(const char *a, const char *b);
 
+/* Percent-encoded: all but A-Z a-z 0-9 - _ . ~ */
+extern char *url_encode(const char *text);
+
 /* A query with one more parameter, encoded; the first query is "". */
 extern char *url_with_parameter(const char *query, const char *name, const char *value);
 

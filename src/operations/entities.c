@@ -20,7 +20,9 @@
 #include "catalog/profile.h"
 #include "compat.h"
 #include "connector/connector.h"
+#include "connector/entity_form.h"
 #include "connector/traits.h"
+#include "flow/session.h"
 #include "miscadmin.h"
 #include "operations/operations.h"
 #include "operations/protocol.h"
@@ -84,13 +86,11 @@ subject_of(Jsonb *request)
 	return subject;
 }
 
-static void
-refuse_unreachable(const ProfileRow *profile)
+/* a registered connector that is a function */
+static bool
+is_function(const Subject *subject)
 {
-	ereport(ERROR,
-			appflow_error(WF_UNSUPPORTED),
-			errmsg("connector type \"%s\" cannot be asked for its entities in this version", profile->connector_type),
-			errhint("Entities are known of S3, of the profile \"%s\", and of registered connectors.", POSTGRESQL_LABEL));
+	return subject->connector != NULL && jsonb_get_container(subject->connector->provisioning, "lambda") != NULL;
 }
 
 /* ---------- tables of this database ---------- */
@@ -135,65 +135,20 @@ list_tables(const char *path)
 	return entities;
 }
 
-/* operators that rows can be filtered by, of a type of fields */
-static const char *
-filter_operators(FieldType type)
-{
-	switch (type)
-	{
-		case FIELD_BOOLEAN:
-			return "[\"EQUAL_TO\", \"NOT_EQUAL_TO\"]";
-		case FIELD_STRING:
-			return "[\"CONTAINS\", \"EQUAL_TO\", \"NOT_EQUAL_TO\", \"LESS_THAN\", \"GREATER_THAN\", "
-				"\"LESS_THAN_OR_EQUAL_TO\", \"GREATER_THAN_OR_EQUAL_TO\", \"BETWEEN\"]";
-		case FIELD_BINARY:
-		case FIELD_JSON:
-			return "[]";
-		default:
-			return "[\"EQUAL_TO\", \"NOT_EQUAL_TO\", \"LESS_THAN\", \"GREATER_THAN\", "
-				"\"LESS_THAN_OR_EQUAL_TO\", \"GREATER_THAN_OR_EQUAL_TO\", \"BETWEEN\"]";
-	}
-}
-
-static void
-append_field(StringInfo text, const Field *field, bool destination)
-{
-	FieldType	type = field->type;
-
-	appendStringInfoString(text, "{\"identifier\": ");
-	escape_json(text, field->name);
-	appendStringInfoString(text, ", \"label\": ");
-	escape_json(text, field->label ? field->label : field->name);
-	appendStringInfo(text, ", \"isPrimaryKey\": %s, \"isDeprecated\": false, "
-					 "\"supportedFieldTypeDetails\": {\"v1\": {\"fieldType\": \"%s\", \"filterOperators\": %s}}, "
-					 "\"sourceProperties\": {\"isRetrievable\": true, \"isQueryable\": %s, "
-					 "\"isTimestampFieldForIncrementalQueries\": %s}",
-					 field->key ? "true" : "false", field_type_name(type), filter_operators(type),
-					 strcmp(filter_operators(type), "[]") == 0 ? "false" : "true",
-					 type == FIELD_DATE || type == FIELD_DATETIME || type == FIELD_TIMESTAMP ? "true" : "false");
-	if (destination)
-		appendStringInfo(text, ", \"destinationProperties\": {\"isCreatable\": true, \"isUpdatable\": true, "
-						 "\"isUpsertable\": true, \"isNullable\": %s, \"isDefaultedOnCreate\": false, "
-						 "\"supportedWriteOperations\": [\"INSERT\", \"UPSERT\", \"UPDATE\", \"DELETE\"]}",
-						 field->not_null ? "false" : "true");
-	appendStringInfoChar(text, '}');
-}
-
+/* fields that whoever may read or write them can filter by: flows do that themselves */
 static Jsonb *
-schema_as_fields(const Schema *schema, bool destination)
+schema_as_fields(Schema *schema, bool destination)
 {
-	StringInfoData text;
-
-	initStringInfo(&text);
-	appendStringInfoChar(&text, '[');
 	for (int i = 0; i < schema->nfields; i++)
 	{
-		if (i > 0)
-			appendStringInfoString(&text, ", ");
-		append_field(&text, &schema->fields[i], destination);
+		Field	   *field = &schema->fields[i];
+
+		field->filters = filters_of_type(field->type);
+		field->incremental = field->type == FIELD_DATE || field->type == FIELD_DATETIME || field->type == FIELD_TIMESTAMP;
+		if (destination)
+			field->writes = WRITES_INSERT | WRITES_UPSERT | WRITES_UPDATE | WRITES_DELETE;
 	}
-	appendStringInfoChar(&text, ']');
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
+	return schema_to_wire(schema);
 }
 
 static Jsonb *
@@ -341,7 +296,23 @@ describe_folder(const char *path)
 	return fields;
 }
 
-/* ---------- connectors that are functions ---------- */
+/* ---------- connectors with a profile ---------- */
+
+/* what a connector of ours is told by its application */
+static Jsonb *
+ask_application(const Subject *subject, const char *kind, const char *path)
+{
+	ConnectorSession *session = session_open(subject->profile->connector_type, subject->profile_name,
+											 subject->api_version, GetUserId());
+	Jsonb	   *metadata;
+
+	if (strcmp(kind, METADATA_ENTITIES) == 0)
+		metadata = entities_to_wire(session->connector->list_entities(session, path));
+	else
+		metadata = schema_to_wire(session->connector->describe_entity(session, path));
+	session_close(session);
+	return metadata;
+}
 
 static Jsonb *
 ask(const Subject *subject, const char *kind, const char *path)
@@ -350,11 +321,13 @@ ask(const Subject *subject, const char *kind, const char *path)
 		.profile = subject->profile_name, .api_version = subject->api_version, .kind = kind, .path = path
 	};
 	Jsonb	   *metadata = metadata_get(&key);
-	int64		seconds;
+	int64		seconds = METADATA_SECONDS;
 
 	if (metadata != NULL)
 		return metadata;
-	if (strcmp(kind, METADATA_ENTITIES) == 0)
+	if (!is_function(subject))
+		metadata = ask_application(subject, kind, path);
+	else if (strcmp(kind, METADATA_ENTITIES) == 0)
 		metadata = protocol_list_entities(subject->connector, subject->profile, subject->api_version, path, &seconds);
 	else
 		metadata = protocol_describe_entity(subject->connector, subject->profile, subject->api_version, path, &seconds);
@@ -390,10 +363,8 @@ OPERATION(appflow_list_connector_entities, "ListConnectorEntities")
 	}
 	else if (subject.profile == NULL)
 		entities = list_tables(path);
-	else if (subject.connector != NULL)
-		entities = ask(&subject, METADATA_ENTITIES, path);
 	else
-		refuse_unreachable(subject.profile);
+		entities = ask(&subject, METADATA_ENTITIES, path);
 
 	/* a page begins behind so many entities of the list */
 	values[0] = catalog_jsonb(entities);
@@ -430,10 +401,8 @@ OPERATION(appflow_describe_connector_entity, "DescribeConnectorEntity")
 	}
 	else if (subject.profile == NULL)
 		fields = describe_table(entity);
-	else if (subject.connector != NULL)
-		fields = ask(&subject, METADATA_ENTITY, entity);
 	else
-		refuse_unreachable(subject.profile);
+		fields = ask(&subject, METADATA_ENTITY, entity);
 	values[0] = catalog_jsonb(fields);
 	PG_RETURN_JSONB_P(operation_respond("SELECT pg_catalog.jsonb_build_object('connectorEntityFields', $1)", 1, values));
 }

@@ -39,6 +39,21 @@ typedef struct Field
 								 * cells are then CELL_STRING */
 	char	   *native_type;	/* the application's own name of the type */
 	char	   *label;			/* for people; NULL: none */
+
+	/* what the application tells of it beyond; what is zero is not told */
+	char	   *description;
+	int			max_length;		/* characters */
+	List	   *values;			/* of char *: it has no others */
+	uint32		filters;		/* bits 1 << FilterOperator: conditions that the
+								 * application evaluates */
+	uint8		writes;			/* WRITES_... (connector/traits.h) that may set it */
+	bool		write_only;		/* it cannot be read */
+	bool		sortable;		/* the application can order by it */
+	bool		incremental;	/* a time that says when a record has changed */
+	bool		upsert_key;		/* UPSERT can go by it: an external id */
+	char	   *references;		/* entity whose key it holds */
+	char	   *relationship;	/* what comes before a dot and a field of that entity:
+								 * "Account" in "Account.Name" */
 } Field;
 
 typedef struct Schema
@@ -120,15 +135,31 @@ struct RecordReader
 };
 
 /*
- * A rejected record: row is the row in the batch.  Returns normally when the
- * run goes on, raises an error when it must not.
+ * What becomes of the records that a writer is given.  A writer says it for each
+ * once, or never: what is not rejected is written when the writer is sealed.
+ * Rejecting returns normally when the run goes on, and raises an error when it
+ * must not.
  */
-typedef struct Rejections
+typedef struct Outcomes
 {
+	/* refused; row is the row in the batch, which is the one being put */
 	void		(*reject) (void *arg, const Batch *batch, uint32 row,
 						   const char *code, const char *message);
+
+	/*
+	 * The same for a record of an earlier batch (jobs tell late): the record as a
+	 * JSON object, and where it came from in words, such as "record 7".
+	 */
+	void		(*reject_late) (void *arg, const char *record, const char *where,
+								const char *code, const char *message);
+
+	/*
+	 * Written.  result is what the application gave back: a cell for each
+	 * field of the writer's results schema.  NULL: nobody wants to know.
+	 */
+	void		(*accept) (void *arg, const Batch *batch, uint32 row, const Cell *result);
 	void	   *arg;
-} Rejections;
+} Outcomes;
 
 typedef struct RecordWriter RecordWriter;
 
@@ -145,8 +176,10 @@ struct RecordWriter
 {
 	Schema	   *schema;			/* types the cells must have (canonical kinds) */
 
-	/* Write; calls rejections->reject for records the destination refuses. */
-	void		(*put) (RecordWriter *writer, const RecordSet *set, const Rejections *rejections);
+	/* what the application tells of a written record (the id it made, ...), or NULL */
+	Schema	   *results;
+
+	void		(*put) (RecordWriter *writer, const RecordSet *set, const Outcomes *outcomes);
 
 	/*
 	 * A field that was not in the schema when the writer was opened has been
@@ -161,11 +194,20 @@ struct RecordWriter
 	bool		typed;
 
 	/* Make everything visible.  seal does all that can fail before it. */
-	void		(*seal) (RecordWriter *writer);
+	void		(*seal) (RecordWriter *writer, const Outcomes *outcomes);
 	void		(*finish) (RecordWriter *writer);
 
-	/* Undo; must not raise errors. Also done when its memory context goes. */
+	/*
+	 * Undo what can be, and stop the rest; must not raise errors.  Also done
+	 * when its memory context goes.
+	 */
 	void		(*abort) (RecordWriter *writer);
+
+	/*
+	 * What has been written cannot be undone: records says how many the
+	 * destination keeps even if the run fails.
+	 */
+	bool		irrevocable;
 
 	uint64		bytes;			/* bytes written to the destination so far */
 	uint64		records;		/* records accepted so far */

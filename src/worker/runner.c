@@ -230,21 +230,29 @@ record_failure(const ExecutionRow *execution, const FlowRun *run, const ErrorDat
 	ExecutionCounts counts;
 	bool		cancelled = shared_cancelled();
 	char	   *message;
+	uint64		kept;
 
 	if (run != NULL)
 		outcome = flow_run_outcome(run);
 
-	/* what was read and rejected is true, what was written is undone */
-	outcome.bytes_written = 0;
-	outcome.records_processed = outcome.put_failures;
+	/* what was read and rejected is true; what was written is undone where it can be */
+	if (!outcome.irrevocable)
+	{
+		outcome.bytes_written = 0;
+		outcome.records_processed = outcome.put_failures;
+	}
+	kept = outcome.irrevocable ? outcome.records_processed - outcome.put_failures : 0;
 	counts = counts_of(&outcome);
 
 	if (cancelled)
 		message = "The run was cancelled.";
 	else if (shutdown_requested)
-		message = "The worker of this run was told to stop (by an administrator or a shutdown). Nothing of the run was kept; start the flow again.";
+		message = psprintf("The worker of this run was told to stop (by an administrator or a shutdown). %sStart the flow again.",
+						   kept > 0 ? "" : "Nothing of the run was kept. ");
 	else
 		message = failure_message(error);
+	if (kept > 0)
+		message = psprintf("%s (The destination keeps " UINT64_FORMAT " records that were written before.)", message, kept);
 	begin_transaction();
 	if (get_extension_oid("appflow", true) == InvalidOid)
 		ereport(LOG,

@@ -74,7 +74,7 @@ random_id(char *out, const char *prefix)
 }
 
 static void
-add(Buffer *out, const char *format, ...)
+add(ByteBuffer *out, const char *format, ...)
 {
 	char		text[512];
 	va_list		args;
@@ -87,7 +87,7 @@ add(Buffer *out, const char *format, ...)
 
 /* "name":"text" or null, once in a while */
 static void
-add_or_null(Buffer *out, const char *name, const char *text, unsigned one_in)
+add_or_null(ByteBuffer *out, const char *name, const char *text, unsigned one_in)
 {
 	if (any(one_in) == 0)
 		add(out, ",\"%s\":null", name);
@@ -96,7 +96,7 @@ add_or_null(Buffer *out, const char *name, const char *text, unsigned one_in)
 }
 
 static void
-add_record(Buffer *out)
+add_record(ByteBuffer *out)
 {
 	char		id[19];
 	char		owner[19];
@@ -137,7 +137,7 @@ add_record(Buffer *out)
 }
 
 static void
-make_page(Buffer *out)
+make_page(ByteBuffer *out)
 {
 	add(out, "{\"totalSize\":%u,\"done\":false,\"nextRecordsUrl\":\"/services/data/v59.0/query/01gD0000002HU6KIAW-2000\",\"records\":[", 100000);
 	for (;;)
@@ -160,7 +160,7 @@ now(void)
 }
 
 static double
-read_json_c(const Buffer *page)
+read_json_c(const ByteBuffer *page)
 {
 	json_tokener *tokener = json_tokener_new();
 	double		start = now();
@@ -175,7 +175,7 @@ read_json_c(const Buffer *page)
 }
 
 static double
-read_ours(JsonReader *reader, const Buffer *page, Arena *arena, Cell *const *columns, uint64_t *rows)
+read_ours(JsonReader *reader, const ByteBuffer *page, Arena *arena, Cell *const *columns, uint64_t *rows)
 {
 	double		start = now();
 	size_t		at = 0;
@@ -214,7 +214,7 @@ keep_best(double *best, int round, double time)
 
 /* MB/s of a set of inputs, best of some rounds */
 static double
-speed(const JsonReaderOptions *options, const Buffer *inputs, int n)
+speed(const JsonReaderOptions *options, const ByteBuffer *inputs, int n)
 {
 	JsonReader *reader = json_reader_create(options);
 	Arena	   *arena = arena_create();
@@ -246,7 +246,7 @@ speed(const JsonReaderOptions *options, const Buffer *inputs, int n)
 static void
 csv_speed(void)
 {
-	Buffer		text = {0};
+	ByteBuffer		text = {0};
 	CsvReader  *reader = csv_reader_create(',');
 	Arena	   *arena = arena_create();
 	Cell	   *columns[10];
@@ -301,7 +301,7 @@ csv_speed(void)
 
 /* the page of a tool that leaves out nulls and orders members as it likes */
 static void
-make_ragged(Buffer *out)
+make_ragged(ByteBuffer *out)
 {
 	buffer_append_char(out, '[');
 	for (;;)
@@ -322,7 +322,7 @@ make_ragged(Buffer *out)
 
 /* names that never come again */
 static void
-make_hostile(Buffer *out)
+make_hostile(ByteBuffer *out)
 {
 	buffer_append_char(out, '[');
 	for (;;)
@@ -355,7 +355,7 @@ main(int argc, char **argv)
 		.framing = JSON_FRAMING_PAGE,.record_path = "records",
 		.fields = fields,.nfields = 5,.envelope = envelope,.nenvelope = 2
 	};
-	Buffer		pages[PAGES] = {{0}};
+	ByteBuffer		pages[PAGES] = {{0}};
 	JsonReader *reader = json_reader_create(&options);
 	Arena	   *arena = arena_create();
 	Cell	   *columns[5];
@@ -397,7 +397,7 @@ main(int argc, char **argv)
 	if (argc > 1)
 	{
 		static const char *const names[] = {"scalar", "SSE2", "AVX2"};
-		Buffer		other[PAGES] = {{0}};
+		ByteBuffer		other[PAGES] = {{0}};
 
 		for (i = CODEC_ISA_SCALAR; i <= CODEC_ISA_AVX2; i++)
 		{

@@ -185,7 +185,7 @@ resident(void)
 }
 
 static bool
-write_all(int file, Buffer *out)
+write_all(int file, ByteBuffer *out)
 {
 	size_t		done = 0;
 

@@ -24,7 +24,7 @@
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-print(Buffer *out, const char *format, ...)
+print(ByteBuffer *out, const char *format, ...)
 {
 	char		line[512];
 	va_list		args;
@@ -40,7 +40,7 @@ print(Buffer *out, const char *format, ...)
  * was an error.
  */
 static bool
-run(char delimiter, const char *text, size_t length, uint64_t cuts, Buffer *out, Buffer *rewritten)
+run(char delimiter, const char *text, size_t length, uint64_t cuts, ByteBuffer *out, ByteBuffer *rewritten)
 {
 	CsvReader  *reader = csv_reader_create(delimiter);
 	Arena	   *arena = arena_create();
@@ -155,7 +155,7 @@ run(char delimiter, const char *text, size_t length, uint64_t cuts, Buffer *out,
 }
 
 static void
-same(const Buffer *a, const Buffer *b)
+same(const ByteBuffer *a, const ByteBuffer *b)
 {
 	if (a->length != b->length || (a->length > 0 && memcmp(a->data, b->data, a->length) != 0))
 	{
@@ -169,10 +169,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char delimiters[] = {',', ';', '\t', '|'};
 	const char *text = (const char *) data + 2;
-	Buffer		whole = {0};
-	Buffer		written = {0};
-	Buffer		other = {0};
-	Buffer		again = {0};
+	ByteBuffer		whole = {0};
+	ByteBuffer		written = {0};
+	ByteBuffer		other = {0};
+	ByteBuffer		again = {0};
 	char		delimiter;
 	bool		good;
 	int			isa;

@@ -198,7 +198,7 @@ close:
 /* ---------- the reader ---------- */
 
 static void
-print(Buffer *out, const char *format, ...)
+print(ByteBuffer *out, const char *format, ...)
 {
 	char		line[512];
 	va_list		args;
@@ -210,7 +210,7 @@ print(Buffer *out, const char *format, ...)
 }
 
 static void
-print_cell(Buffer *out, const Cell *cell)
+print_cell(ByteBuffer *out, const Cell *cell)
 {
 	print(out, " %d", cell->kind);
 	if (cell->kind == CELL_BOOLEAN)
@@ -232,11 +232,11 @@ print_cell(Buffer *out, const Cell *cell)
 static long records;
 static bool failed;
 
-static Buffer
+static ByteBuffer
 run(JsonReader *reader, const JsonReaderOptions *options, const char *text, size_t length, uint64_t cuts)
 {
 	Arena	   *arena = arena_create();
-	Buffer		out = {0};
+	ByteBuffer		out = {0};
 	Cell	   *columns[32];
 	uint64_t	lines[ROWS];
 	size_t		nfields = options->nfields;
@@ -336,7 +336,7 @@ run(JsonReader *reader, const JsonReaderOptions *options, const char *text, size
 }
 
 static void
-same(const Buffer *a, const Buffer *b)
+same(const ByteBuffer *a, const ByteBuffer *b)
 {
 	if (a->length != b->length || (a->length > 0 && memcmp(a->data, b->data, a->length) != 0))
 	{
@@ -353,8 +353,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	JsonReaderOptions options = {0};
 	JsonReader *reader;
 	const char *text;
-	Buffer		whole;
-	Buffer		other;
+	ByteBuffer		whole;
+	ByteBuffer		other;
 	int			isa;
 
 	if (size < 4)

@@ -101,8 +101,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	size_t		ncolumns = take(&input, 1) % MAX_COLUMNS + 1;
 	ParquetWriter *writer;
-	Buffer	   *out;
-	Buffer		file = {0};
+	ByteBuffer *out;
+	ByteBuffer		file = {0};
 	bool		good = true;
 	uint64_t	total = 0;
 	size_t		i;

@@ -289,7 +289,7 @@ misbehave();
 like(call('list_connector_entities', '{"connectorProfileName": "nobody"}'), qr/^WF404 /, 'entities of nobody');
 like(call('list_connector_entities', '{}'), qr/^WF400 connectorProfileName is missing/, 'of what');
 like(call('list_connector_entities', '{"connectorType": "Slack"}'), qr/^WF400 .*needs a connector profile/, 'of a type');
-like(call('list_connector_entities', '{"connectorProfileName": "p-Slack"}'), qr/^WF405 connector type "Slack" cannot be asked for its entities in this version/, 'of a connector that cannot connect yet');
+like(call('list_connector_entities', '{"connectorProfileName": "p-Slack"}'), qr/^WF405 connector type "Slack" cannot move records in this version/, 'of a connector that cannot connect yet');
 like(call('describe_connector_entity', '{"connectorProfileName": "p-Slack", "connectorEntityName": "x"}'), qr/^WF405 /, 'nor for fields');
 like(call('list_connector_entities', '{"connectorProfileName": "c1", "nextToken": "AAAA"}'), qr/^WF400 nextToken/, 'a wrong token');
 

@@ -25,7 +25,7 @@ typedef struct Case
 } Case;
 
 static void
-print(Buffer *out, const char *format, ...)
+print(ByteBuffer *out, const char *format, ...)
 {
 	char		line[512];
 	va_list		args;
@@ -42,7 +42,7 @@ run(CsvReader *given, const Case *c, const size_t *cuts, size_t ncuts)
 {
 	CsvReader  *reader = given ? given : csv_reader_create(c->delimiter);
 	Arena	   *arena = arena_create();
-	Buffer		out = {0};
+	ByteBuffer		out = {0};
 	Cell	   *columns[FIELDS_MAX];
 	uint64_t	lines[ROWS];
 	size_t		length = c->length ? c->length : strlen(c->text);
@@ -263,7 +263,7 @@ test_writing(void)
 	static const FieldType types[] = {FIELD_STRING, FIELD_DATETIME, FIELD_DOUBLE};
 	Cell		cells[3];
 	const Cell *columns[] = {&cells[0], &cells[1], &cells[2]};
-	Buffer		out = {0};
+	ByteBuffer		out = {0};
 
 	csv_write_header(&out, names, 3);
 	cells[0] = cell_text(CELL_STRING, "x\ny", 3);
@@ -303,7 +303,7 @@ test_round_trip(void)
 		const Cell *written[5];
 		char		text[5][ROWS][40];
 		int32_t		binding[5];
-		Buffer		out = {0};
+		ByteBuffer		out = {0};
 		CsvReader  *reader = csv_reader_create(',');
 		Arena	   *arena = arena_create();
 		CsvReadResult result;
@@ -365,7 +365,7 @@ test_large_row(void)
 	Cell		cells[2][ROWS];
 	Cell	   *columns[] = {cells[0], cells[1]};
 	int32_t		binding[] = {0, 1};
-	Buffer		text = {0};
+	ByteBuffer		text = {0};
 	CsvReadResult result = {0};
 	const char *row;
 	size_t		size;

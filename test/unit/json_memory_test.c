@@ -143,7 +143,7 @@ write_records(bool *right)
 	static const char *const names[] = {"a", "b"};
 	static const FieldType types[] = {FIELD_STRING, FIELD_STRING};
 	JsonWriter *writer = json_writer_create(names, types, 2);
-	Buffer		out = {0};
+	ByteBuffer		out = {0};
 	Cell		cell = cell_text(CELL_STRING, "\"quoted\"", 8);
 	const Cell *columns[] = {&cell, &cell};
 	int			i;

@@ -21,7 +21,7 @@ typedef struct Case
 } Case;
 
 static void
-print(Buffer *out, const char *format, ...)
+print(ByteBuffer *out, const char *format, ...)
 {
 	char		line[512];
 	va_list		args;
@@ -33,7 +33,7 @@ print(Buffer *out, const char *format, ...)
 }
 
 static void
-print_cell(Buffer *out, const Cell *cell)
+print_cell(ByteBuffer *out, const Cell *cell)
 {
 	static const char kinds[] = "-snbj";
 
@@ -58,7 +58,7 @@ run(JsonReader *given, const Case *c, const size_t *cuts, size_t ncuts)
 {
 	JsonReader *reader = given ? given : json_reader_create(&c->options);
 	Arena	   *arena = arena_create();
-	Buffer		out = {0};
+	ByteBuffer		out = {0};
 	Cell	   *columns[16];
 	uint64_t	lines[ROWS];
 	size_t		nfields = c->options.nfields;
@@ -617,7 +617,7 @@ test_large_record(void)
 	JsonReaderOptions options = {.framing = JSON_FRAMING_LINES, FIELDS("a", "z")};
 	JsonReader *reader = json_reader_create(&options);
 	Arena	   *arena = arena_create();
-	Buffer		text = {0};
+	ByteBuffer		text = {0};
 	Cell		a[ROWS];
 	Cell		z[ROWS];
 	Cell	   *columns[] = {a, z};

@@ -15,7 +15,7 @@
 static void
 value(Cell cell, FieldType type, const char *expected)
 {
-	Buffer		out = {0};
+	ByteBuffer		out = {0};
 
 	json_append_cell(&out, &cell, type);
 	is_bytes(out.data, out.length, expected, expected);
@@ -25,7 +25,7 @@ value(Cell cell, FieldType type, const char *expected)
 static void
 string(const char *text, size_t length, const char *expected)
 {
-	Buffer		out = {0};
+	ByteBuffer		out = {0};
 	char	   *copy = malloc(length ? length : 1);
 
 	/* memory of exactly the size, so that a sanitizer sees a read past it */
@@ -72,7 +72,7 @@ test_records(void)
 	Cell		b[2];
 	Cell		c[2];
 	const Cell *columns[] = {a, b, c};
-	Buffer		out = {0};
+	ByteBuffer		out = {0};
 	JsonWriter *writer = json_writer_create(names, types, 3);
 	JsonWriter *empty = json_writer_create(NULL, NULL, 0);
 
@@ -104,7 +104,7 @@ test_round_trip(void)
 	JsonWriter *writer = json_writer_create(names, types, 2);
 	JsonReader *reader = json_reader_create(&options);
 	Arena	   *arena = arena_create();
-	Buffer		out = {0};
+	ByteBuffer		out = {0};
 	int			bad = 0;
 	int			round;
 

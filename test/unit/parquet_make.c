@@ -493,7 +493,7 @@ make_bytes(const Case *c, size_t column, uint64_t row, Cell *cell)
 }
 
 static void
-append_json(Buffer *out, const char *text)
+append_json(ByteBuffer *out, const char *text)
 {
 	buffer_append_char(out, '"');
 	for (; *text; text++)
@@ -528,7 +528,7 @@ open_file(const char *directory, const char *name, const char *suffix)
 }
 
 static void
-drain(Buffer *out, FILE *file)
+drain(ByteBuffer *out, FILE *file)
 {
 	if (out->length > 0 && fwrite(out->data, 1, out->length, file) != out->length)
 	{
@@ -566,7 +566,7 @@ make_case(const char *directory, const Case *c)
 		.row_group_rows = c->row_group_rows
 	};
 	ParquetWriter *writer = parquet_writer_create(c->columns, c->ncolumns, &options);
-	Buffer		text = {0};
+	ByteBuffer		text = {0};
 	Cell	   *cells = malloc(c->ncolumns * BATCH * sizeof(Cell));
 	const char **expected = malloc(c->ncolumns * BATCH * sizeof(char *));
 	const Cell **columns = malloc(c->ncolumns * sizeof(Cell *));

@@ -65,7 +65,7 @@ test_thrift(void)
 		{16384, "808001"}, {UINT32_MAX, "ffffffff0f"}, {UINT64_MAX, "ffffffffffffffffff01"}
 	};
 	unsigned char out[10];
-	Buffer		buffer = {0};
+	ByteBuffer		buffer = {0};
 	ThriftWriter thrift = {.out = &buffer};
 	size_t		i;
 
@@ -396,7 +396,7 @@ test_base64(void)
 static const char *
 bounds_of(StatisticsOrder order, const char *const *texts, size_t n)
 {
-	Buffer		buffer = {0};
+	ByteBuffer		buffer = {0};
 	const char *result;
 	Statistics	statistics = {.order = order};
 	ThriftWriter thrift = {.out = &buffer};
@@ -428,7 +428,7 @@ test_bounds(void)
 	const float floats[] = {-0.0f, 0.0f};
 	const double with_nan[] = {1.0, NAN};
 	Statistics	statistics = {.order = ORDER_FLOAT};
-	Buffer		buffer = {0};
+	ByteBuffer		buffer = {0};
 	ThriftWriter thrift = {.out = &buffer};
 
 	/* null_count 0, max_value, min_value, both exact */
@@ -520,7 +520,7 @@ test_golden(void)
 	};
 	const Cell *const batch[] = {ids, names};
 	ParquetWriter *writer = parquet_writer_create(columns, 2, &options);
-	Buffer	   *out = parquet_writer_output(writer);
+	ByteBuffer *out = parquet_writer_output(writer);
 	uint32_t	footer;
 
 	is_int(parquet_writer_memory(writer), 0, "nothing is held at first");
@@ -554,7 +554,7 @@ test_nothing(void)
 {
 	const ParquetColumn column = {"only", FIELD_STRING, 0, 0};
 	ParquetWriter *writer;
-	Buffer	   *out;
+	ByteBuffer *out;
 
 	ok(parquet_writer_create(&column, 0, NULL) == NULL, "no columns, no file");
 	writer = parquet_writer_create(&column, 1, NULL);

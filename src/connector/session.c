@@ -1,0 +1,180 @@
+/*-------------------------------------------------------------------------
+ *
+ * session.c
+ *	  Calls to applications that are asked by HTTP.
+ *
+ * IDENTIFICATION
+ *	  src/connector/session.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "compat.h"
+#include "connector/connector.h"
+#include "net/aws_service.h"
+#include "net/url.h"
+#include "record/errors.h"
+#include "record/jsonb_access.h"
+
+/* bytes of an answer that messages show */
+#define SHOWN_BODY 500
+
+ReadRequest *
+read_request_create(const char *entity)
+{
+	ReadRequest *request = palloc0(sizeof(ReadRequest));
+
+	request->entity = entity;
+	request->limit = NO_LIMIT;
+	request->limit_hint = NO_LIMIT;
+	request->patience = -1;
+	return request;
+}
+
+/* a link that an application gave leads nowhere but to itself */
+static void
+check_host(const ConnectorSession *session, const char *url)
+{
+	if (!url_same_origin(session->base, url))
+		ereport(ERROR,
+				appflow_error_detail(WF_CONNECTOR, "The link leads to %s, the profile's service is at %s.",
+									 http_shown_url(url), http_shown_url(session->base)),
+				errmsg("%s sent a link to another host", session->connector->type),
+				errhint("If the service has moved, change the instanceUrl of connector profile \"%s\".",
+						session->profile_name));
+}
+
+HttpCall *
+session_call(ConnectorSession *session, const char *method, const char *path)
+{
+	HttpCall   *call;
+
+	if (session->authenticator == NULL)
+		elog(ERROR, "connector \"%s\" is not asked by HTTP", session->connector->type);
+	if (path[0] == '/')
+		path = psprintf("%s%s", session->base, path);
+	else
+		check_host(session, path);
+	call = http_call(method, path);
+	call->guard = &session->authenticator->guard;
+	http_header(call, "Accept", "application/json");
+	return call;
+}
+
+HttpCall *
+session_call_json(ConnectorSession *session, const char *method, const char *path,
+				  const char *body, size_t length)
+{
+	HttpCall   *call = session_call(session, method, path);
+
+	http_header(call, "Content-Type", "application/json");
+	call->body = body;
+	call->body_length = length;
+	return call;
+}
+
+/* a text of an answer, on one line, without the credentials that went there */
+static char *
+shown(const ConnectorSession *session, const char *text)
+{
+	const Authenticator *authenticator = session->authenticator;
+	char	   *line = aws_clean_line(text);
+
+	if (authenticator != NULL)
+	{
+		line = aws_without_secret(line, authenticator->token);
+		line = aws_without_secret(line, authenticator->secret);
+		line = aws_without_secret(line, authenticator->data_key);
+		for (int i = 0; i < authenticator->npairs; i++)
+			line = aws_without_secret(line, authenticator->pairs[i].value);
+	}
+	return line;
+}
+
+/* the beginning of an answer's body */
+static char *
+shown_body(const ConnectorSession *session, HttpCall *call)
+{
+	size_t		length;
+	const char *body = http_body(call, &length);
+	char	   *text;
+
+	if (body == NULL)
+		return "";
+	text = pnstrdup(body, Min(length, SHOWN_BODY));
+	for (char *p = text; *p != '\0'; p++)
+	{
+		if (*p == '\r' || *p == '\n' || *p == '\t')
+			*p = ' ';
+	}
+	return shown(session, text);
+}
+
+static AppflowException
+exception_of(int status)
+{
+	switch (status)
+	{
+		case 401:
+		case 403:
+			return WF_AUTHENTICATION;
+		case 429:
+			return WF_THROTTLING;
+		default:
+			return WF_CONNECTOR;
+	}
+}
+
+void
+session_raise(ConnectorSession *session, HttpCall *call, const char *what, const char *code, const char *message)
+{
+	char	   *words;
+
+	if (message != NULL && code != NULL)
+		words = psprintf("%s: %s", shown(session, code), shown(session, message));
+	else if (message != NULL || code != NULL)
+		words = shown(session, message != NULL ? message : code);
+	else
+		words = shown_body(session, call);
+	ereport(ERROR,
+			appflow_error_detail(exception_of(call->status), "%s %s answered with status %d.",
+								 call->method, http_shown_url(call->url), call->status),
+			words[0] ? errmsg("%s refused %s: %s", session->connector->type, what, words) :
+			errmsg("%s refused %s: the answer has status %d and no words", session->connector->type, what, call->status),
+			call->status == 401 ? errhint("See the credentials of connector profile \"%s\".", session->profile_name) : 0);
+}
+
+Jsonb *
+session_fetch(ConnectorSession *session, HttpCall *call, const char *what, SessionFailure fail)
+{
+	size_t		length;
+	const char *body;
+	Jsonb	   *document = NULL;
+
+	call->whole = true;
+	http_wait(call);
+	if (call->status >= 400)
+	{
+		if (fail != NULL)
+			fail(session, call, what);
+		session_raise(session, call, what, NULL, NULL);
+	}
+	body = http_body(call, &length);
+	if (body != NULL && memchr(body, '\0', length) == NULL)
+	{
+		char	   *text = pnstrdup(body, length);
+
+		document = jsonb_parse(text);
+		pfree(text);
+	}
+	if (document == NULL)
+		ereport(ERROR,
+				appflow_error_detail(WF_CONNECTOR, "%s %s answered with status %d.",
+									 call->method, http_shown_url(call->url), call->status),
+				errmsg("the answer of %s about %s is not JSON: %s", session->connector->type, what,
+					   shown_body(session, call)),
+				errhint("Is the URL of connector profile \"%s\" right?", session->profile_name));
+	http_close(call);
+	return document;
+}

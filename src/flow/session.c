@@ -1,0 +1,113 @@
+/*-------------------------------------------------------------------------
+ *
+ * session.c
+ *	  Connectors by name, and sessions with them.
+ *
+ * IDENTIFICATION
+ *	  src/flow/session.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "apps/apps.h"
+#include "connector/entity_form.h"
+#include "flow/profile_auth.h"
+#include "flow/session.h"
+#include "record/errors.h"
+#include "record/jsonb_access.h"
+#include "utils/memutils.h"
+
+const Connector *
+connector_of_profile(const ProfileRow *profile)
+{
+	if (profile == NULL)
+		return app_find(connector_traits[CONNECTOR_S3].type, NULL);
+	return app_find(profile->connector_type, profile->connector_label);
+}
+
+pg_noreturn static void
+refuse_connector(const char *type)
+{
+	ereport(ERROR,
+			appflow_error(WF_UNSUPPORTED),
+			errmsg("connector type \"%s\" cannot move records in this version", type));
+}
+
+/* what the session needs of a profile that was made by somebody */
+static void
+use_profile(ConnectorSession *session, const ProfileRow *profile)
+{
+	const ConnectorTraits *traits = connector_traits_find(profile->connector_type);
+
+	session->connector = connector_of_profile(profile);
+	if (session->connector == NULL)
+		refuse_connector(profile->connector_type);
+	session->profile_properties = jsonb_get_container(profile->properties, traits->key);
+	session->credentials_id = profile->credentials_id;
+	if (profile->connector_label != NULL)
+	{
+		ConnectorRow *row = connector_get(profile->connector_label, HOLD_NOT);
+
+		if (row == NULL)
+			ereport(ERROR,
+					appflow_error(WF_NOT_FOUND),
+					errmsg("connector \"%s\" of connector profile \"%s\" is not registered any more",
+						   profile->connector_label, profile->name));
+		session->provisioning = row->provisioning;
+		if (jsonb_get_container(row->provisioning, "lambda") != NULL)
+			return;				/* it authenticates for itself */
+	}
+	session->authenticator = profile_authenticator(profile, &session->base);
+}
+
+ConnectorSession *
+session_open(const char *connector_type, const char *profile_name, const char *api_version, Oid role)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "appflow connector session",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ConnectorSession *session = palloc0(sizeof(ConnectorSession));
+
+	session->context = context;
+	session->role = role;
+	session->profile_name = profile_name == NULL ? NULL : pstrdup(profile_name);
+	session->api_version = api_version == NULL || api_version[0] == '\0' ? NULL : pstrdup(api_version);
+	if (profile_name == NULL || strcmp(profile_name, POSTGRESQL_LABEL) == 0)
+	{
+		session->connector = app_find(connector_type, profile_name);
+		if (session->connector == NULL)
+			refuse_connector(connector_type);
+	}
+	else
+		use_profile(session, profile_use_as(profile_name, HOLD_NOT, role));
+	MemoryContextSwitchTo(old);
+	return session;
+}
+
+void
+session_close(ConnectorSession *session)
+{
+	MemoryContextDelete(session->context);
+}
+
+Schema *
+session_describe(ConnectorSession *session, const char *entity, bool cached_only)
+{
+	MetadataKey key = {
+		.profile = session->profile_name, .api_version = session->api_version ? session->api_version : "",
+		.kind = METADATA_ENTITY, .path = entity
+	};
+	bool		kept = session->authenticator != NULL || session->provisioning != NULL;
+	Jsonb	   *metadata = kept ? metadata_get(&key) : NULL;
+	Schema	   *schema;
+
+	if (metadata != NULL)
+		return schema_from_wire(metadata);
+	if ((cached_only && kept) || session->connector->describe_entity == NULL)
+		return NULL;
+	schema = session->connector->describe_entity(session, entity);
+	if (schema != NULL && kept)
+		metadata_put(&key, schema_to_wire(schema), METADATA_SECONDS);
+	return schema;
+}
