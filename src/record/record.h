@@ -132,6 +132,14 @@ struct RecordReader
 	void		(*close) (RecordReader *reader);
 
 	uint64		bytes;			/* bytes read from the source so far */
+
+	/*
+	 * Events (ReadRequest.position): the place behind all records that next() has
+	 * given, from which another reader goes on without loss and without
+	 * repetition.  Where nothing has come yet, the place where it listens, as far
+	 * as it is known.  Valid until next() is asked again; NULL: not events.
+	 */
+	char	   *position;
 };
 
 /*
