@@ -20,14 +20,14 @@
 #include "connector/connector.h"
 
 /* what is known of a page, so far or in the end */
-typedef struct Page
+typedef struct RecordPage
 {
 	HttpCall   *call;			/* headers are there */
 	uint64		number;			/* 1 is the first */
 	uint64		records;		/* read from it so far */
 	bool		complete;		/* all has been read */
 	Cell	   *envelope;		/* one for each path of the source */
-} Page;
+} RecordPage;
 
 typedef enum NextPage
 {
@@ -58,18 +58,20 @@ typedef struct PageSource
 
 	/*
 	 * The call for the page behind previous (NULL: the first), made but not
-	 * started.  Asked while previous is being read, and again when it is complete.
+	 * started.  Asked while previous is being read, and again when it is complete,
+	 * until the answer is another than PAGE_UNKNOWN; in a memory context that
+	 * goes when the page to come has been read.
 	 */
-	NextPage	(*next_page) (void *arg, const Page *previous, HttpCall **call);
+	NextPage	(*next_page) (void *arg, const RecordPage *previous, HttpCall **call);
 
 	/* the answer's status is 400 or more: raise what it means; NULL: session_raise() */
 	void		(*fail) (void *arg, HttpCall *call);
 
 	/* a page is complete: raise an error if it says that it failed; NULL: it cannot */
-	void		(*check) (void *arg, const Page *page);
+	void		(*check) (void *arg, const RecordPage *page);
 
 	/* the records of a batch, for connectors that change cells; NULL: they are right */
-	void		(*adapt) (void *arg, const Page *page, Batch *batch);
+	void		(*adapt) (void *arg, const RecordPage *page, Batch *batch);
 	void	   *arg;
 
 	int64		limit_hint;		/* as in ReadRequest; no page is fetched ahead before so

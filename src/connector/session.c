@@ -135,6 +135,10 @@ session_raise(ConnectorSession *session, HttpCall *call, const char *what, const
 		words = psprintf("%s: %s", shown(session, code), shown(session, message));
 	else if (message != NULL || code != NULL)
 		words = shown(session, message != NULL ? message : code);
+	else if (call->status < 400)
+		words = psprintf("the answer is a redirect to %s",
+						 shown(session, http_shown_url(http_response_header(call, "Location") ?
+													   http_response_header(call, "Location") : "nowhere")));
 	else
 		words = shown_body(session, call);
 	ereport(ERROR,
@@ -142,7 +146,8 @@ session_raise(ConnectorSession *session, HttpCall *call, const char *what, const
 								 call->method, http_shown_url(call->url), call->status),
 			words[0] ? errmsg("%s refused %s: %s", session->connector->type, what, words) :
 			errmsg("%s refused %s: the answer has status %d and no words", session->connector->type, what, call->status),
-			call->status == 401 ? errhint("See the credentials of connector profile \"%s\".", session->profile_name) : 0);
+			call->status == 401 ? errhint("See the credentials of connector profile \"%s\".", session->profile_name) :
+			call->status < 400 ? errhint("Is the URL of connector profile \"%s\" right?", session->profile_name) : 0);
 }
 
 Jsonb *
@@ -154,9 +159,9 @@ session_fetch(ConnectorSession *session, HttpCall *call, const char *what, Sessi
 
 	call->whole = true;
 	http_wait(call);
-	if (call->status >= 400)
+	if (call->status >= 300)
 	{
-		if (fail != NULL)
+		if (fail != NULL && call->status >= 400)
 			fail(session, call, what);
 		session_raise(session, call, what, NULL, NULL);
 	}
