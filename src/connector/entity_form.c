@@ -138,7 +138,7 @@ append_destination(StringInfo out, const Field *field)
 	appendStringInfoString(out, "]}");
 }
 
-/* what the reference has no member for */
+/* what the reference has no member for; it wants values without white space there */
 static void
 append_custom(StringInfo out, const Field *field)
 {
@@ -160,8 +160,6 @@ append_custom(StringInfo out, const Field *field)
 		append_text(out, "precision", psprintf("%d", field->precision));
 		append_text(out, "scale", psprintf("%d", field->scale));
 	}
-	if (field->native_type != NULL)
-		append_text(out, "nativeType", field->native_type);
 	if (out->data[out->len - 1] == '{')
 	{
 		out->len = start;
@@ -262,7 +260,6 @@ read_field(Field *field, Jsonb *wire)
 	field->relationship = jsonb_get_text(custom, "relationship");
 	field->precision = Max(field->precision, number_of(custom, "precision"));
 	field->scale = Max(field->scale, number_of(custom, "scale"));
-	field->native_type = jsonb_get_text(custom, "nativeType");
 }
 
 Schema *
