@@ -17,6 +17,7 @@
 #define POSTGRESQL_LABEL "PostgreSQL"
 
 extern const Connector s3_connector;
+extern const Connector salesforce_connector;
 extern const Connector postgresql_connector;
 
 /* Settings of the applications; for _PG_init. */

@@ -16,6 +16,7 @@
 #include "connector/traits.h"
 #include "datatype/timestamp.h"
 #include "net/auth.h"
+#include "record/errors.h"
 #include "record/record.h"
 #include "store/store.h"
 #include "utils/jsonb.h"
@@ -325,6 +326,10 @@ extern HttpCall *session_call_json(ConnectorSession *session, const char *method
  */
 pg_noreturn extern void session_raise(ConnectorSession *session, HttpCall *call, const char *what,
 									  const char *code, const char *message);
+
+/* The same with the exception that the application's code stands for. */
+pg_noreturn extern void session_raise_as(ConnectorSession *session, HttpCall *call, AppflowException exception,
+										 const char *what, const char *code, const char *message);
 
 /*
  * Make the call, have all of its body, and parse it; raises for a status >= 400

@@ -149,6 +149,8 @@ append_custom(StringInfo out, const Field *field)
 		append_text(out, "sortable", "true");
 	if (field->upsert_key)
 		append_text(out, "upsertKey", "true");
+	if (field->open_values)
+		append_text(out, "openValues", "true");
 	if (field->not_null)
 		append_text(out, "notNull", "true");
 	if (field->references != NULL)
@@ -256,6 +258,7 @@ read_field(Field *field, Jsonb *wire)
 		(destination != NULL && !jsonb_get_bool(destination, "isNullable", true));
 	field->sortable = jsonb_get_bool(custom, "sortable", false);
 	field->upsert_key = jsonb_get_bool(custom, "upsertKey", false);
+	field->open_values = jsonb_get_bool(custom, "openValues", false);
 	field->references = jsonb_get_text(custom, "references");
 	field->relationship = jsonb_get_text(custom, "relationship");
 	field->precision = Max(field->precision, number_of(custom, "precision"));

@@ -129,6 +129,13 @@ exception_of(int status)
 void
 session_raise(ConnectorSession *session, HttpCall *call, const char *what, const char *code, const char *message)
 {
+	session_raise_as(session, call, exception_of(call->status), what, code, message);
+}
+
+void
+session_raise_as(ConnectorSession *session, HttpCall *call, AppflowException exception, const char *what,
+				 const char *code, const char *message)
+{
 	char	   *words;
 
 	if (message != NULL && code != NULL)
@@ -142,7 +149,7 @@ session_raise(ConnectorSession *session, HttpCall *call, const char *what, const
 	else
 		words = shown_body(session, call);
 	ereport(ERROR,
-			appflow_error_detail(exception_of(call->status), "%s %s answered with status %d.",
+			appflow_error_detail(exception, "%s %s answered with status %d.",
 								 call->method, http_shown_url(call->url), call->status),
 			words[0] ? errmsg("%s refused %s: %s", session->connector->type, what, words) :
 			errmsg("%s refused %s: the answer has status %d and no words", session->connector->type, what, call->status),

@@ -43,7 +43,8 @@ typedef struct Field
 	/* what the application tells of it beyond; what is zero is not told */
 	char	   *description;
 	int			max_length;		/* characters */
-	List	   *values;			/* of char *: it has no others */
+	List	   *values;			/* of char *: it has no others ... */
+	bool		open_values;	/* ... but may, these are what people are offered */
 	uint32		filters;		/* bits 1 << FilterOperator: conditions that the
 								 * application evaluates */
 	uint8		writes;			/* WRITES_... (connector/traits.h) that may set it */

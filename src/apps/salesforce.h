@@ -1,0 +1,104 @@
+/*-------------------------------------------------------------------------
+ *
+ * salesforce.h
+ *	  Salesforce: what reading, writing and listening have in common.
+ *
+ * IDENTIFICATION
+ *	  src/apps/salesforce.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef APPFLOW_SALESFORCE_H
+#define APPFLOW_SALESFORCE_H
+
+#include "postgres.h"
+
+#include "connector/connector.h"
+#include "lib/stringinfo.h"
+
+/* records to read, and to write, from which on AUTOMATIC is Bulk API 2.0 */
+#define SALESFORCE_BULK_READ 1000000
+#define SALESFORCE_BULK_WRITE 1000
+
+/* wire SalesforceDataTransferApi */
+typedef enum SalesforceApi
+{
+	SALESFORCE_AUTOMATIC,
+	SALESFORCE_REST,
+	SALESFORCE_BULK
+} SalesforceApi;
+
+/* ---------- salesforce.c ---------- */
+
+/* version of the API, such as "58.0": the session's, else the one that AppFlow uses by now */
+extern const char *salesforce_version(ConnectorSession *session);
+
+/*
+ * A call, not started: path follows /services/data/vNN.N, or is a whole URL or one
+ * that begins with /services (links that Salesforce gave).  body (NULL: none) is JSON
+ * and must stay until the call is closed.  A refusal because of too many concurrent
+ * requests is repeated.
+ */
+extern HttpCall *salesforce_call(ConnectorSession *session, const char *method, const char *path,
+								 const char *body);
+
+/*
+ * Raise what an answer that is no success means, with Salesforce's errorCode and
+ * message (a SessionFailure).
+ */
+pg_noreturn extern void salesforce_fail(ConnectorSession *session, HttpCall *call, const char *what);
+
+/* the errorCode and message of an answer that is no success; NULL, NULL if it has none */
+extern void salesforce_error(HttpCall *call, char **code, char **message);
+
+/* The exception that an errorCode stands for; status is the answer's, 0: there is none. */
+extern AppflowException salesforce_exception(const char *code, int status);
+
+/* Make the call and have its answer; raises by salesforce_fail(). */
+extern Jsonb *salesforce_fetch(ConnectorSession *session, HttpCall *call, const char *what);
+
+/* The entity as Salesforce describes it, asked once in a session. */
+extern const Schema *salesforce_describe(ConnectorSession *session, const char *entity);
+
+/* dataTransferApi of source or destination properties */
+extern SalesforceApi salesforce_api(Jsonb *properties);
+
+/* is that a name that may stand in a path or a query: letters, digits, _ (and dots, if said so)? */
+extern bool salesforce_is_name(const char *name, bool dotted);
+
+/* do values of that native type come and go as objects, which Bulk API 2.0 does not know? */
+extern bool salesforce_is_compound(const Field *field);
+
+/* ---------- salesforce_soql.c ---------- */
+
+/* how a request is carried out */
+typedef struct SoqlQuery
+{
+	char	   *text;			/* SOQL */
+	bool		all;			/* deleted records too: queryAll */
+} SoqlQuery;
+
+/*
+ * The query for a request whose entity is described; sets taken of its filters, and
+ * order_taken, limit_taken and aggregates_taken.  fields (of char *) are what is
+ * selected, in the order of the reader's columns.  max_length is what the encoded
+ * text may have: conditions that make it longer are left out.
+ */
+extern SoqlQuery soql_make(const ReadRequest *request, const Schema *described, List *fields, size_t max_length);
+
+/* a string literal, quoted and escaped */
+extern void soql_append_string(StringInfo out, const char *text, bool pattern);
+
+/* ---------- reading ---------- */
+
+extern char *salesforce_plan_read(ConnectorSession *session, ReadRequest *request);
+extern RecordReader *salesforce_open_reader(ConnectorSession *session, ReadRequest *request);
+
+/* The reader of a Bulk API 2.0 query; schema becomes the reader's. */
+extern RecordReader *salesforce_bulk_reader(ConnectorSession *session, const ReadRequest *request,
+											const SoqlQuery *query, Schema *schema);
+
+/* bring cells as the API gives them into one form, whichever API that is */
+extern void salesforce_adapt(const Schema *schema, Batch *batch);
+
+#endif							/* APPFLOW_SALESFORCE_H */
