@@ -15,6 +15,7 @@
 static const Connector *const apps[] = {
 	&s3_connector,
 	&postgresql_connector,
+	&salesforce_connector,
 };
 
 const Connector *

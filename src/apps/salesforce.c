@@ -14,6 +14,7 @@
 
 #include "apps/apps.h"
 #include "apps/salesforce.h"
+#include "apps/salesforce_write.h"
 #include "connector/entity_form.h"
 #include "net/url.h"
 #include "record/errors.h"
@@ -467,5 +468,7 @@ const Connector salesforce_connector = {
 	.type = "Salesforce",
 	.list_entities = salesforce_list_entities,
 	.describe_entity = salesforce_describe_entity,
+	.open_writer = salesforce_open_writer,
 	.check_properties = salesforce_check_properties,
+	.batch_size = salesforce_batch_size,
 };
