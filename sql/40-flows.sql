@@ -28,7 +28,10 @@ CREATE TABLE flow (
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	created_by text NOT NULL,
 	last_updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	last_updated_by text NOT NULL
+	last_updated_by text NOT NULL,
+	-- limits of its own, see limit_flow(); null: those of the settings
+	max_run_time interval,
+	history_runs integer
 );
 
 COMMENT ON TABLE flow IS 'flows, see the view flows';
@@ -69,6 +72,8 @@ CREATE TABLE flow_execution (
 COMMENT ON TABLE flow_execution IS 'runs of flows, see the view flow_executions';
 
 CREATE INDEX ON flow_execution (flow_id, requested_at DESC, execution_id);
+CREATE INDEX ON flow_execution (last_updated_at)
+	WHERE status IN ('Successful', 'Error', 'Canceled');
 CREATE INDEX ON flow_execution (requested_at, execution_id)
 	WHERE status IN ('InProgress', 'CancelStarted');
 CREATE INDEX ON flow_execution (requested_at) WHERE unswept;

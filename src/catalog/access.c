@@ -104,6 +104,15 @@ catalog_bool(bool value)
 	};
 }
 
+CatalogValue
+catalog_time(TimestampTz value)
+{
+	return (CatalogValue)
+	{
+		TIMESTAMPTZOID, TimestampTzGetDatum(value), TIMESTAMP_NOT_FINITE(value)
+	};
+}
+
 uint64
 catalog_execute(const char *statement, int nvalues, const CatalogValue *values)
 {

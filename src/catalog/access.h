@@ -48,6 +48,7 @@ extern CatalogValue catalog_uuid(const pg_uuid_t *value);
 extern CatalogValue catalog_int64(int64 value);
 extern CatalogValue catalog_oid(Oid value);
 extern CatalogValue catalog_bool(bool value);
+extern CatalogValue catalog_time(TimestampTz value);	/* infinite: SQL null */
 
 /*
  * Execute a statement with $1 ... $n; returns the number of rows, which are in

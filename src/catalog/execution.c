@@ -32,9 +32,17 @@
 	"WHERE r.flow_id OPERATOR(pg_catalog.=) e.flow_id " \
 	"AND r.status IN ('InProgress', 'CancelStarted') AND r.incarnation OPERATOR(pg_catalog.=) $1)"
 
-/* the window of an incremental pull; infinite: all records */
-#define WINDOW(e) \
-	"coalesce(" e ".data_pull_start_time, 'infinity'), coalesce(" e ".data_pull_end_time, 'infinity')"
+/* an ExecutionRow; an infinite window: all records */
+#define ROW(e) \
+	e ".execution_id, " e ".flow_name, " e ".owner::oid, " e ".definition, " e ".schema_version, " e ".started_at, " \
+	"coalesce(" e ".data_pull_start_time, 'infinity'), coalesce(" e ".data_pull_end_time, 'infinity'), " e ".flow_id, " \
+	"(SELECT (1000 OPERATOR(pg_catalog.*) extract(epoch FROM f.max_run_time))::bigint FROM appflow.flow f " \
+	"WHERE f.flow_id OPERATOR(pg_catalog.=) " e ".flow_id)"
+
+/* what has ended, and left nothing that has still to be removed */
+#define FINISHED \
+	"status IN ('Successful', 'Error', 'Canceled') AND (NOT unswept OR last_updated_at OPERATOR(pg_catalog.<) " \
+	"(pg_catalog.now() OPERATOR(pg_catalog.-) '7 days'::interval))"
 
 int64
 execution_count_going(void)
@@ -85,6 +93,8 @@ get_row(const CatalogAccess *access, uint64 row)
 	execution->started_at = catalog_get_time(row, 6);
 	execution->pull_start = catalog_get_time(row, 7);
 	execution->pull_end = catalog_get_time(row, 8);
+	execution->flow_id = catalog_get_int64(row, 9);
+	execution->max_run_ms = catalog_get_int64(row, 10);
 	return execution;
 }
 
@@ -102,7 +112,7 @@ execution_claim(int64 incarnation)
 						"WHERE u.execution_id OPERATOR(pg_catalog.=) ("
 						"SELECT e.execution_id FROM appflow.flow_execution e WHERE " CLAIMABLE " "
 						"ORDER BY e.requested_at, e.execution_id LIMIT 1 FOR UPDATE SKIP LOCKED) "
-						"RETURNING u.execution_id, u.flow_name, u.owner::oid, u.definition, u.schema_version, u.started_at, " WINDOW("u") "",
+						"RETURNING " ROW("u"),
 						1, values) > 0)
 		execution = get_row(&access, 0);
 	catalog_end(&access);
@@ -241,7 +251,7 @@ execution_reap(void)
 							"WHERE s.execution_id OPERATOR(pg_catalog.=) e.execution_id "
 							"AND e.status IN ('InProgress', 'CancelStarted') "
 							"AND s.status OPERATOR(pg_catalog.=) 'Error' "
-							"RETURNING e.execution_id, e.flow_name, e.owner::oid, e.definition, e.schema_version, e.started_at, " WINDOW("e") "",
+							"RETURNING " ROW("e"),
 							0, NULL);
 	old = MemoryContextSwitchTo(access.caller);
 	for (uint64 row = 0; row < nrows; row++)
@@ -260,7 +270,7 @@ execution_unswept(void)
 	MemoryContext old;
 
 	catalog_begin(&access);
-	nrows = catalog_execute("SELECT e.execution_id, e.flow_name, e.owner::oid, e.definition, e.schema_version, e.started_at, " WINDOW("e") " "
+	nrows = catalog_execute("SELECT " ROW("e") " "
 							"FROM appflow.flow_execution e WHERE e.unswept AND e.last_updated_at "
 							"OPERATOR(pg_catalog.>) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) '7 days'::interval) "
 							"ORDER BY e.requested_at LIMIT 100", 0, NULL);
@@ -281,5 +291,53 @@ execution_swept(const pg_uuid_t *execution_id)
 	catalog_begin(&access);
 	catalog_execute("UPDATE appflow.flow_execution SET unswept = false "
 					"WHERE execution_id OPERATOR(pg_catalog.=) $1", 1, values);
+	catalog_end(&access);
+}
+
+int
+execution_forget_old(TimestampTz before, int limit)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_time(before), catalog_int64(limit)};
+	int			forgotten;
+
+	catalog_begin(&access);
+	forgotten = (int) catalog_execute("DELETE FROM appflow.flow_execution WHERE execution_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+									  "SELECT execution_id FROM appflow.flow_execution "
+									  "WHERE " FINISHED " AND last_updated_at OPERATOR(pg_catalog.<) $1 "
+									  "LIMIT $2))", lengthof(values), values);
+	catalog_end(&access);
+	return forgotten;
+}
+
+TimestampTz
+execution_oldest(void)
+{
+	CatalogAccess access;
+	TimestampTz oldest;
+
+	catalog_begin(&access);
+	catalog_execute("SELECT coalesce(pg_catalog.min(last_updated_at), 'infinity') FROM appflow.flow_execution "
+					"WHERE status IN ('Successful', 'Error', 'Canceled')", 0, NULL);
+	oldest = catalog_get_time(0, 1);
+	catalog_end(&access);
+	return oldest;
+}
+
+/* those of the last minute stay: somebody may still wait to be told */
+void
+execution_forget_surplus(int64 flow_id, int runs)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_int64(flow_id), catalog_int64(runs)};
+
+	catalog_begin(&access);
+	catalog_execute("DELETE FROM appflow.flow_execution WHERE execution_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+					"SELECT execution_id FROM appflow.flow_execution "
+					"WHERE flow_id OPERATOR(pg_catalog.=) $1 AND " FINISHED " AND last_updated_at OPERATOR(pg_catalog.<) "
+					"(pg_catalog.now() OPERATOR(pg_catalog.-) '1 minute'::interval) "
+					"ORDER BY requested_at DESC, execution_id "
+					"OFFSET coalesce((SELECT f.history_runs FROM appflow.flow f WHERE f.flow_id OPERATOR(pg_catalog.=) $1)::bigint, "
+					"NULLIF($2, 0), 9223372036854775807) LIMIT 1000))", lengthof(values), values);
 	catalog_end(&access);
 }

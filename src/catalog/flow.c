@@ -99,3 +99,16 @@ flow_count(void)
 	catalog_end(&access);
 	return count;
 }
+
+void
+flow_set_limits(int64 flow_id, int64 max_run_ms, int64 history_runs)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_int64(flow_id), catalog_int64(max_run_ms), catalog_int64(history_runs)};
+
+	catalog_begin(&access);
+	catalog_execute("UPDATE appflow.flow SET history_runs = NULLIF($3, 0)::integer, "
+					"max_run_time = NULLIF($2, 0)::double precision OPERATOR(pg_catalog.*) '1 millisecond'::interval "
+					"WHERE flow_id OPERATOR(pg_catalog.=) $1", lengthof(values), values);
+	catalog_end(&access);
+}

@@ -45,6 +45,9 @@ extern void flow_set_status(int64 flow_id, const char *status, const char *messa
 
 extern void flow_delete(int64 flow_id);
 
+/* Set a flow's own limits; 0: none, the settings count. */
+extern void flow_set_limits(int64 flow_id, int64 max_run_ms, int64 history_runs);
+
 /* flows in all */
 extern int64 flow_count(void);
 
@@ -56,6 +59,7 @@ extern int64 execution_count_going(void);
 typedef struct ExecutionRow
 {
 	pg_uuid_t	execution_id;
+	int64		flow_id;
 	char	   *flow_name;
 	Oid			owner;
 	Jsonb	   *definition;
@@ -63,6 +67,7 @@ typedef struct ExecutionRow
 	TimestampTz started_at;
 	TimestampTz pull_start;		/* DT_NOEND: all records */
 	TimestampTz pull_end;
+	int64		max_run_ms;		/* the flow's own limit; 0: none */
 } ExecutionRow;
 
 /* what a run has done */
@@ -119,6 +124,19 @@ extern List *execution_reap(void);
 extern List *execution_unswept(void);
 extern void execution_swept(const pg_uuid_t *execution_id);
 
+/*
+ * Forget at most that many finished runs that ended before then; returns how
+ * many.  And when the first that is there ended; DT_NOEND: none is there.
+ */
+extern int	execution_forget_old(TimestampTz before, int limit);
+extern TimestampTz execution_oldest(void);
+
+/*
+ * Forget finished runs of the flow but the latest, as many as it says itself or,
+ * if it does not, as given here; 0: keep all.
+ */
+extern void execution_forget_surplus(int64 flow_id, int runs);
+
 /* ---------- schedule.c ---------- */
 
 /* where a scheduled flow stands; times that are not there are DT_NOBEGIN or DT_NOEND */
@@ -159,8 +177,6 @@ extern List *schedule_due(TimestampTz now, int limit);
 /* Carry out decisions (of ScheduleDecision *). */
 extern void schedule_decide(List *decisions);
 
-/* Forget at most that many finished runs older than that; returns how many. */
-extern int	schedule_forget(int days, int limit);
 
 /* When the next flow is due; DT_NOEND: none. */
 extern TimestampTz schedule_first(void);

@@ -20,16 +20,6 @@
 #define NEVER(column) "coalesce(" column ", 'infinity'::timestamptz)"
 #define NOT_YET(column) "coalesce(" column ", '-infinity'::timestamptz)"
 
-/* an infinite time: null */
-static CatalogValue
-time_value(TimestampTz time)
-{
-	return (CatalogValue)
-	{
-		TIMESTAMPTZOID, TimestampTzGetDatum(time), TIMESTAMP_NOT_FINITE(time)
-	};
-}
-
 ScheduleRow *
 schedule_get(int64 flow_id)
 {
@@ -58,7 +48,7 @@ void
 schedule_set(int64 flow_id, TimestampTz activated_at, TimestampTz next_at)
 {
 	CatalogAccess access;
-	CatalogValue values[] = {catalog_int64(flow_id), time_value(activated_at), time_value(next_at)};
+	CatalogValue values[] = {catalog_int64(flow_id), catalog_time(activated_at), catalog_time(next_at)};
 
 	catalog_begin(&access);
 	catalog_execute("INSERT INTO appflow.flow_schedule (flow_id, activated_at, next_at) VALUES ($1, $2, $3) "
@@ -71,7 +61,7 @@ void
 schedule_set_watermark(int64 flow_id, TimestampTz watermark)
 {
 	CatalogAccess access;
-	CatalogValue values[] = {catalog_int64(flow_id), time_value(watermark)};
+	CatalogValue values[] = {catalog_int64(flow_id), catalog_time(watermark)};
 
 	catalog_begin(&access);
 	catalog_execute("INSERT INTO appflow.flow_schedule (flow_id, watermark) VALUES ($1, $2) "
@@ -83,7 +73,7 @@ List *
 schedule_due(TimestampTz now, int limit)
 {
 	CatalogAccess access;
-	CatalogValue values[] = {time_value(now), catalog_int64(limit)};
+	CatalogValue values[] = {catalog_time(now), catalog_int64(limit)};
 	List	   *result = NIL;
 	uint64		nrows;
 	MemoryContext old;
@@ -183,24 +173,6 @@ schedule_first(void)
 	first = catalog_get_time(0, 1);
 	catalog_end(&access);
 	return first;
-}
-
-int
-schedule_forget(int days, int limit)
-{
-	CatalogAccess access;
-	CatalogValue values[] = {catalog_int64(days), catalog_int64(limit)};
-	int			forgotten;
-
-	catalog_begin(&access);
-	forgotten = (int) catalog_execute("DELETE FROM appflow.flow_execution WHERE execution_id OPERATOR(pg_catalog.=) ANY (ARRAY("
-									  "SELECT execution_id FROM appflow.flow_execution "
-									  "WHERE status IN ('Successful', 'Error', 'Canceled') AND NOT unswept "
-									  "AND last_updated_at OPERATOR(pg_catalog.<) "
-									  "(pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.make_interval(days => $1::integer)) "
-									  "LIMIT $2))", lengthof(values), values);
-	catalog_end(&access);
-	return forgotten;
 }
 
 bool

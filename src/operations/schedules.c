@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "compat.h"
 #include "flow/pull_window.h"
 #include "flow/trigger.h"
@@ -25,6 +27,7 @@
 
 PG_FUNCTION_INFO_V1(appflow_schedule_times);
 PG_FUNCTION_INFO_V1(appflow_set_watermark);
+PG_FUNCTION_INFO_V1(appflow_limit_flow);
 
 static FlowTrigger
 load(const char *name, Jsonb *definition)
@@ -166,5 +169,43 @@ appflow_set_watermark(PG_FUNCTION_ARGS)
 				errmsg("flow name is null"));
 	flow = operation_flow(text_to_cstring(PG_GETARG_TEXT_PP(0)), true);
 	schedule_set_watermark(flow->flow_id, PG_ARGISNULL(1) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(1));
+	PG_RETURN_VOID();
+}
+
+/*
+ * limit_flow(flow_name text, max_run_time interval, history_runs integer): limits
+ * of a flow of its own; null: those of the settings.
+ */
+Datum
+appflow_limit_flow(PG_FUNCTION_ARGS)
+{
+	FlowRow    *flow;
+	int64		max_run_ms = 0;
+	int			history_runs = 0;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("flow name is null"));
+	flow = operation_flow(text_to_cstring(PG_GETARG_TEXT_PP(0)), true);
+	if (!PG_ARGISNULL(1))
+	{
+		Interval   *interval = PG_GETARG_INTERVAL_P(1);
+
+		max_run_ms = (interval->time + (interval->day + interval->month * INT64CONST(30)) * USECS_PER_DAY) / 1000;
+		if (max_run_ms <= 0 || max_run_ms > INT_MAX)
+			ereport(ERROR,
+					appflow_error(WF_VALIDATION),
+					errmsg("max_run_time is not between 1 millisecond and 24 days"));
+	}
+	if (!PG_ARGISNULL(2))
+	{
+		history_runs = PG_GETARG_INT32(2);
+		if (history_runs <= 0)
+			ereport(ERROR,
+					appflow_error(WF_VALIDATION),
+					errmsg("history_runs is not greater than 0"));
+	}
+	flow_set_limits(flow->flow_id, max_run_ms, history_runs);
 	PG_RETURN_VOID();
 }

@@ -16,6 +16,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
@@ -26,6 +28,7 @@
 #include "worker/worker.h"
 
 static int	max_workers = 4;
+int			worker_max_run_time = 48 * 60 * 60;
 
 /* what is to be done at commit */
 typedef struct PendingCancel
@@ -157,6 +160,13 @@ worker_define_settings(void)
 							&max_workers,
 							4, 1, MAX_WORKERS,
 							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("appflow.max_run_time",
+							"Time that a run may take.",
+							"One that takes longer ends as Error. 0: no limit. A flow can have a limit of its own, see appflow.limit_flow().",
+							&worker_max_run_time,
+							48 * 60 * 60, 0, INT_MAX / 1000,
+							PGC_SIGHUP, GUC_UNIT_S,
 							NULL, NULL, NULL);
 	shared_request();
 	schedulers_init();

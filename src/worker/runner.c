@@ -15,6 +15,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "access/xact.h"
 #include "catalog/flow.h"
 #include "commands/discard.h"
@@ -38,6 +40,9 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+#include "worker/schedulers.h"
 #include "worker/shared.h"
 #include "worker/worker.h"
 
@@ -45,6 +50,10 @@ static volatile sig_atomic_t shutdown_requested = false;
 
 /* there is a run that a signal can break off */
 static volatile sig_atomic_t breakable = false;
+
+/* the run takes longer than it may */
+static volatile sig_atomic_t timed_out = false;
+static TimeoutId run_timeout;
 
 /*
  * A worker that is told to go first records how its run ended: the run is
@@ -79,6 +88,27 @@ handle_sigint(SIGNAL_ARGS)
 		SetLatch(MyLatch);
 	}
 	errno = save_errno;
+}
+
+/* The time of the run is over; it ends like one that is cancelled. */
+static void
+handle_timeout(void)
+{
+	if (breakable)
+	{
+		timed_out = true;
+		InterruptPending = true;
+		QueryCancelPending = true;
+		SetLatch(MyLatch);
+	}
+}
+
+static int
+run_limit_ms(const ExecutionRow *execution)
+{
+	int64		limit = execution->max_run_ms > 0 ? execution->max_run_ms : worker_max_run_time * INT64CONST(1000);
+
+	return (int) Min(limit, INT_MAX);
 }
 
 static void
@@ -231,6 +261,7 @@ record_failure(const ExecutionRow *execution, const FlowRun *run, const ErrorDat
 	bool		cancelled = shared_cancelled();
 	char	   *message;
 	uint64		kept;
+	Interval	limit = {.time = run_limit_ms(execution) * INT64CONST(1000)};
 
 	if (run != NULL)
 		outcome = flow_run_outcome(run);
@@ -249,6 +280,10 @@ record_failure(const ExecutionRow *execution, const FlowRun *run, const ErrorDat
 	else if (shutdown_requested)
 		message = psprintf("The worker of this run was told to stop (by an administrator or a shutdown). %sStart the flow again.",
 						   kept > 0 ? "" : "Nothing of the run was kept. ");
+	else if (timed_out)
+		message = psprintf("The run was ended because it took longer than %s %s.",
+						   DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&limit))),
+						   execution->max_run_ms > 0 ? "(appflow.limit_flow())" : "(appflow.max_run_time)");
 	else
 		message = failure_message(error);
 	if (kept > 0)
@@ -283,7 +318,10 @@ execute_run(const ExecutionRow *execution)
 	char	   *activity = psprintf("appflow run of \"%s\"", execution->flow_name);
 
 	pgstat_report_activity(STATE_RUNNING, activity);
+	timed_out = false;
 	breakable = true;
+	if (run_limit_ms(execution) > 0)
+		enable_timeout_after(run_timeout, run_limit_ms(execution));
 	PG_TRY();
 	{
 		if (shared_cancelled())
@@ -324,6 +362,7 @@ execute_run(const ExecutionRow *execution)
 
 	/* a cancel was meant for the run that has just ended */
 	breakable = false;
+	disable_timeout(run_timeout, false);
 	QueryCancelPending = false;
 	pgstat_report_activity(STATE_IDLE, NULL);
 	MemoryContextSwitchTo(old);
@@ -404,6 +443,16 @@ sweep(MemoryContext context)
 	MemoryContextReset(context);
 }
 
+/* keep no more runs of the flow than wanted */
+static void
+forget_surplus(const ExecutionRow *execution)
+{
+	begin_transaction();
+	if (OidIsValid(get_extension_oid("appflow", true)))
+		execution_forget_surplus(execution->flow_id, schedulers_history_runs);
+	commit_transaction();
+}
+
 static ExecutionRow *
 claim(MemoryContext context)
 {
@@ -479,6 +528,7 @@ appflow_worker_main(Datum argument)
 	before_shmem_exit(hand_over, argument);
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 	worker_override_settings();
+	run_timeout = RegisterTimeout(USER_TIMEOUT, handle_timeout);
 	context = AllocSetContextCreate(TopMemoryContext, "appflow worker", ALLOCSET_DEFAULT_SIZES);
 
 	if (installed())
@@ -490,6 +540,7 @@ appflow_worker_main(Datum argument)
 		{
 			execute_run(execution);
 			clean_session();
+			forget_surplus(execution);
 			MemoryContextReset(context);
 			if (ConfigReloadPending)
 			{

@@ -49,8 +49,9 @@
 #define FIRST_RETRY_MS 1000
 #define LONGEST_RETRY_MS (5 * 60 * 1000)
 
-/* the history */
-#define FORGET_EVERY_MS (60 * 60 * 1000)
+/* the history: looked at once a day, or when the oldest run becomes too old, but once an hour at most */
+#define FORGET_EVERY USECS_PER_HOUR
+#define FORGET_LOOK USECS_PER_DAY
 #define FORGET_RUNS 1000
 
 #define DEFAULT_WINDOW (30 * USECS_PER_DAY)
@@ -169,25 +170,30 @@ get_workers(int runs)
 	return false;
 }
 
-/* remove old runs: in small steps, once an hour at most, and only when flows are run */
-static void
-forget(void)
+/* when old runs are to be removed next */
+static TimestampTz forget_at = DT_NOBEGIN;
+
+/* Remove old runs, in small steps.  false: the extension is gone. */
+static bool
+forget(TimestampTz now)
 {
-	static TimestampTz last = 0;
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz oldest;
 	int			forgotten;
 
-	if (schedulers_history_days == 0 || !TimestampDifferenceExceeds(last, now, FORGET_EVERY_MS))
-		return;
-	last = now;
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!begin_tick())
-			return;
-		forgotten = schedule_forget(schedulers_history_days, FORGET_RUNS);
+			return false;
+		forgotten = execution_forget_old(now - schedulers_history_days * USECS_PER_DAY, FORGET_RUNS);
+		oldest = forgotten < FORGET_RUNS ? execution_oldest() : DT_NOEND;
 		end_tick();
 	} while (forgotten == FORGET_RUNS);
+	forget_at = now + FORGET_LOOK;
+	if (oldest != DT_NOEND)
+		forget_at = Min(forget_at, oldest + schedulers_history_days * USECS_PER_DAY);
+	forget_at = Max(forget_at, now + FORGET_EVERY);
+	return true;
 }
 
 /*
@@ -225,8 +231,12 @@ look(TimestampTz *next)
 			/* somebody changes that flow's row at this moment */
 			if (*next <= now)
 				*next = now + FIRST_RETRY_MS * INT64CONST(1000);
-			if (runs > 0)
-				forget();
+			if (schedulers_history_days > 0)
+			{
+				if (forget_at <= now && !forget(now))
+					return false;
+				*next = Min(*next, forget_at);
+			}
 			return true;
 		}
 	}
@@ -308,6 +318,7 @@ appflow_scheduler_main(Datum argument)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
+			forget_at = DT_NOBEGIN;
 		}
 	}
 	schedulers_set_absent();

@@ -78,6 +78,7 @@ static SchedulerSlot *own;
 static shmem_request_hook_type previous_request_hook;
 static int	clock_offset;
 int			schedulers_history_days = 90;
+int			schedulers_history_runs = 1000;
 
 /* at commit */
 static bool wake_wanted;
@@ -126,6 +127,13 @@ schedulers_init(void)
 							"0 keeps them forever. The scheduler of a database removes older ones.",
 							&schedulers_history_days,
 							90, 0, 36500,
+							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("appflow.history_runs",
+							"Finished runs of a flow that are kept in the history.",
+							"0 keeps all. A flow can have a number of its own, see appflow.limit_flow().",
+							&schedulers_history_runs,
+							1000, 0, INT_MAX,
 							PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
 	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)

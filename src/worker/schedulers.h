@@ -43,8 +43,9 @@ extern void schedulers_init(void);
 /* The schedulers' clock: the server's, moved by appflow.clock_offset. */
 extern TimestampTz schedulers_now(void);
 
-/* days for which finished runs are kept; 0: forever */
+/* days for which finished runs are kept, and how many of a flow; 0: forever, all */
 extern int	schedulers_history_days;
+extern int	schedulers_history_runs;
 
 /* ---------- for sessions ---------- */
 

@@ -17,6 +17,9 @@
 
 /* ---------- launch.c ---------- */
 
+/* seconds that a run may take; 0: no limit */
+extern int	worker_max_run_time;
+
 /* Settings of the workers and what they need at start; for _PG_init. */
 extern void worker_define_settings(void);
 
