@@ -167,9 +167,10 @@ CREATE VIEW flows WITH (security_barrier) AS
 			SELECT e.status, e.last_updated_at, e.execution_message FROM execution_state e
 			WHERE e.flow_id = f.flow_id
 			ORDER BY e.requested_at DESC, e.execution_id LIMIT 1) l ON true
-	WHERE pg_catalog.pg_has_role(f.owner, 'USAGE');
+	WHERE (pg_catalog.pg_has_role(f.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
+		WHERE g.kind = 'flow' AND g.name = f.flow_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))));
 
-COMMENT ON VIEW flows IS 'flows of the roles that you belong to';
+COMMENT ON VIEW flows IS 'flows of the roles that you belong to, and those granted to them';
 
 CREATE VIEW flow_executions WITH (security_barrier) AS
 	SELECT e.flow_name, e.execution_id, e.status AS execution_status, e.requested_at, e.started_at, e.last_updated_at,
@@ -178,7 +179,8 @@ CREATE VIEW flow_executions WITH (security_barrier) AS
 		e.records_processed, e.records_filtered, e.put_failures AS put_failures_count, e.bytes_processed, e.bytes_written,
 		e.data_pull_start_time, e.data_pull_end_time, e.execution_message, e.error_code
 	FROM execution_state e
-	WHERE pg_catalog.pg_has_role(e.owner, 'USAGE');
+	WHERE (pg_catalog.pg_has_role(e.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
+		WHERE g.kind = 'flow' AND g.name = e.flow_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))));
 
 COMMENT ON VIEW flow_executions IS 'runs of the flows that you may see';
 
@@ -193,7 +195,8 @@ CREATE VIEW flow_progress WITH (security_barrier) AS
 	FROM execution_state e
 		LEFT JOIN appflow.run_progress() p ON p.execution_id = e.execution_id,
 		LATERAL (SELECT pg_catalog.clock_timestamp() - e.started_at AS elapsed) s
-	WHERE e.status IN ('InProgress', 'CancelStarted') AND pg_catalog.pg_has_role(e.owner, 'USAGE');
+	WHERE e.status IN ('InProgress', 'CancelStarted') AND (pg_catalog.pg_has_role(e.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
+		WHERE g.kind = 'flow' AND g.name = e.flow_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))));
 
 COMMENT ON VIEW flow_progress IS 'what goes on now, made for \watch: phase, records, bytes and rate of running flows';
 

@@ -34,7 +34,8 @@ CREATE VIEW flow_schedules WITH (security_barrier) AS
 		s.watermark
 	FROM flow f LEFT JOIN flow_schedule s ON s.flow_id = f.flow_id
 	WHERE f.definition #>> '{triggerConfig,triggerType}' = 'Scheduled'
-		AND pg_catalog.pg_has_role(f.owner, 'USAGE');
+		AND (pg_catalog.pg_has_role(f.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
+		WHERE g.kind = 'flow' AND g.name = f.flow_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))));
 
 COMMENT ON VIEW flow_schedules IS 'scheduled flows that you may see, and when they run next';
 
@@ -68,7 +69,8 @@ CREATE VIEW flow_metrics WITH (security_barrier) AS
 			FILTER (WHERE e.status IN ('Successful', 'Error'))) AS "FlowExecutionTime",
 		pg_catalog.sum(e.records_processed) AS "FlowExecutionRecordsProcessed"
 	FROM execution_state e
-	WHERE pg_catalog.pg_has_role(e.owner, 'USAGE')
+	WHERE (pg_catalog.pg_has_role(e.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
+		WHERE g.kind = 'flow' AND g.name = e.flow_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))))
 	GROUP BY 1, 2;
 
 COMMENT ON VIEW flow_metrics IS 'the metrics of AWS/AppFlow in CloudWatch, by flow and minute; FlowExecutionTime is a mean in milliseconds';

@@ -64,19 +64,22 @@ CREATE VIEW connector_profiles WITH (security_barrier) AS
 		(SELECT pg_catalog.count(*) FROM flow f
 			WHERE p.connector_profile_name IN (f.definition #>> '{sourceFlowConfig,connectorProfileName}',
 				f.definition #>> '{destinationFlowConfigList,0,connectorProfileName}')
-			AND pg_catalog.pg_has_role(f.owner, 'USAGE')) AS flows,
+			AND (pg_catalog.pg_has_role(f.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
+		WHERE g.kind = 'flow' AND g.name = f.flow_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))))) AS flows,
 		p.created_at, p.created_by, p.last_updated_at, p.tags
 	FROM connector_profile p
-	WHERE pg_catalog.pg_has_role(p.owner, 'USAGE')
+	WHERE (pg_catalog.pg_has_role(p.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
+		WHERE g.kind = 'connector profile' AND g.name = p.connector_profile_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))))
 	UNION ALL
 	SELECT 'PostgreSQL', NULL, 'CustomConnector', 'PostgreSQL', 'Public', '{"CustomConnector": {}}', false,
 		(SELECT pg_catalog.count(*) FROM flow f
 			WHERE 'PostgreSQL' IN (f.definition #>> '{sourceFlowConfig,connectorProfileName}',
 				f.definition #>> '{destinationFlowConfigList,0,connectorProfileName}')
-			AND pg_catalog.pg_has_role(f.owner, 'USAGE')),
+			AND (pg_catalog.pg_has_role(f.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
+		WHERE g.kind = 'flow' AND g.name = f.flow_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))))),
 		NULL, NULL, NULL, '{}';
 
 COMMENT ON VIEW connector_profiles IS
-	'connector profiles of the roles that you belong to, and "PostgreSQL", which stands for the tables of this database';
+	'connector profiles of the roles that you belong to and those granted to them, and "PostgreSQL", which stands for the tables of this database';
 
 GRANT SELECT ON connector_profiles TO PUBLIC;

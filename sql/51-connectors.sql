@@ -103,7 +103,8 @@ CREATE VIEW connectors WITH (security_barrier) AS
 		e.configuration #>> '{connectorProvisioningConfig,lambda,lambdaArn}' AS provisioned_by,
 		e.configuration
 	FROM connector_entry e
-	WHERE e.owner IS NULL OR pg_catalog.pg_has_role(e.owner, 'USAGE');
+	WHERE e.owner IS NULL OR (pg_catalog.pg_has_role(e.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
+		WHERE g.kind = 'connector' AND g.name = e.connector_label AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))));
 
 COMMENT ON VIEW connectors IS 'connector types, the built-in "PostgreSQL", and registered connectors that you may see';
 

@@ -4,7 +4,7 @@
  *	  Custom connectors, which are SQL functions of this database or functions of
  *	  AWS Lambda: calls of AppFlow's Lambda protocol.
  *
- * A SQL function runs as the owner of the profile (or of the registration), never
+ * A SQL function runs as the owner of the registration, whoever uses it, never
  * with more rights, now or later; a Lambda function is invoked with the server's AWS
  * identity if that role may use it.  Credentials are not in the requests: as with Lambda, a
  * request names a secret, and the function fetches it while it answers.

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/access.h"
+#include "catalog/grant.h"
 #include "catalog/profile.h"
 #include "miscadmin.h"
 #include "record/errors.h"
@@ -51,11 +52,25 @@ connector_use(const char *label, RowHold hold)
 {
 	ConnectorRow *connector = connector_get(label, hold);
 
-	if (connector == NULL || !has_privs_of_role(GetUserId(), connector->owner))
+	if (connector == NULL ||
+		(!has_privs_of_role(GetUserId(), connector->owner) && !grant_given(GRANT_OF_CONNECTOR, label, GetUserId())))
 		ereport(ERROR,
 				appflow_error(WF_NOT_FOUND),
 				errmsg("Connector with label %s does not exist.", label),
 				errhint("The connectors that you may use are in the view appflow.connectors."));
+	return connector;
+}
+
+ConnectorRow *
+connector_own(const char *label, RowHold hold)
+{
+	ConnectorRow *connector = connector_use(label, hold);
+
+	if (!has_privs_of_role(GetUserId(), connector->owner))
+		ereport(ERROR,
+				appflow_error(WF_ACCESS_DENIED),
+				errmsg("connector \"%s\" was granted to be used, not to be changed", label),
+				errhint("It belongs to role \"%s\".", GetUserNameFromId(connector->owner, true)));
 	return connector;
 }
 
@@ -100,6 +115,7 @@ connector_delete(const char *label)
 	CatalogAccess access;
 	CatalogValue values[] = {catalog_text(label)};
 
+	grant_forget(GRANT_OF_CONNECTOR, label);
 	catalog_begin(&access);
 	catalog_execute("DELETE FROM appflow.connector WHERE connector_label OPERATOR(pg_catalog.=) $1",
 					lengthof(values), values);
@@ -120,7 +136,7 @@ connector_profile_names(const char *label, int64 *count)
 					"coalesce((SELECT pg_catalog.string_agg(v.connector_profile_name, ', ' ORDER BY v.connector_profile_name) "
 					"FROM (SELECT p.connector_profile_name FROM appflow.connector_profile p "
 					"WHERE p.connector_label OPERATOR(pg_catalog.=) $1 "
-					"AND pg_catalog.pg_has_role($2, p.owner, 'USAGE') "
+					"AND " VISIBLE_TO("$2", GRANT_OF_PROFILE, "p.connector_profile_name", "p.owner") " "
 					"ORDER BY p.connector_profile_name LIMIT 10) v), '') "
 					"FROM appflow.connector_profile p WHERE p.connector_label OPERATOR(pg_catalog.=) $1",
 					lengthof(values), values);

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/access.h"
+#include "catalog/grant.h"
 #include "catalog/flow.h"
 
 FlowRow *
@@ -83,7 +84,9 @@ flow_delete(int64 flow_id)
 	CatalogValue values[] = {catalog_int64(flow_id)};
 
 	catalog_begin(&access);
-	catalog_execute("DELETE FROM appflow.flow WHERE flow_id OPERATOR(pg_catalog.=) $1", 1, values);
+	catalog_execute("WITH gone AS (DELETE FROM appflow.flow WHERE flow_id OPERATOR(pg_catalog.=) $1 RETURNING flow_name) "
+					"DELETE FROM appflow.access_grant g USING gone WHERE g.kind OPERATOR(pg_catalog.=) '" GRANT_OF_FLOW "' "
+					"AND g.name OPERATOR(pg_catalog.=) gone.flow_name", 1, values);
 	catalog_end(&access);
 }
 

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/access.h"
+#include "catalog/grant.h"
 #include "catalog/object_store.h"
 #include "catalog/pg_type.h"
 #include "catalog/secret.h"
@@ -198,12 +199,15 @@ bucket_matches(const char *pattern, const char *bucket)
 	return *pattern == '\0';
 }
 
-ObjectStore *
-object_store_for_bucket(const char *bucket)
+/*
+ * The entry of the store that serves a bucket, or NULL.  Which one does is the same
+ * for everybody: a role is refused another's bucket, not led elsewhere.
+ */
+static ObjectStoreEntry *
+entry_for_bucket(const char *bucket, Oid role, bool credentials)
 {
 	CatalogAccess access;
-	ObjectStoreEntry *entry;
-	ObjectStore *store;
+	ObjectStoreEntry *entry = NULL;
 	uint64		nrows;
 	int64		best = -1;
 	int			best_rank = -1;
@@ -228,13 +232,44 @@ object_store_for_bucket(const char *bucket)
 			}
 		}
 	}
-	if (best < 0)
+	if (best >= 0)
+	{
+		char	   *name = catalog_get_text(&access, best, 1);
+
+		if (OidIsValid(role) && !grant_of_bucket(name, bucket, role))
+			ereport(ERROR,
+					appflow_error(WF_ACCESS_DENIED),
+					errmsg("role \"%s\" may not use bucket \"%s\"", GetUserNameFromId(role, true), bucket),
+					errhint("An administrator can permit it with appflow.grant_object_store()."));
+		entry = read_entry(&access, best, credentials);
+	}
+	catalog_end(&access);
+	return entry;
+}
+
+void
+object_store_check_bucket(const char *bucket, Oid role)
+{
+	(void) entry_for_bucket(bucket, role, false);
+}
+
+ObjectStore *
+object_store_for_bucket(const char *bucket)
+{
+	return object_store_for_bucket_as(bucket, GetUserId());
+}
+
+ObjectStore *
+object_store_for_bucket_as(const char *bucket, Oid role)
+{
+	ObjectStoreEntry *entry = entry_for_bucket(bucket, role, true);
+	ObjectStore *store;
+
+	if (entry == NULL)
 		ereport(ERROR,
 				appflow_error(WF_NOT_FOUND),
 				errmsg("no object store serves bucket \"%s\"", bucket),
 				errhint("An administrator registers object stores with appflow.create_object_store()."));
-	entry = read_entry(&access, best, true);
-	catalog_end(&access);
 	store = store_open(&entry->config);
 	wipe_credentials(entry);
 	return store;
@@ -329,6 +364,9 @@ object_store_delete(const char *name)
 							  1, values) > 0;
 	catalog_end(&access);
 	if (deleted)
+	{
 		secret_delete(PURPOSE, name);
+		grant_forget(GRANT_OF_STORE, name);
+	}
 	return deleted;
 }

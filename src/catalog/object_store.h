@@ -32,9 +32,19 @@ typedef struct ObjectStoreEntry
  * outlives the transaction.  Of the stores with a matching pattern, the most
  * specific one: without wildcards before with, then the one with more literal
  * characters, then the first by name.  Raises ResourceNotFoundException if no
- * store serves the bucket.
+ * store serves the bucket, and AccessDeniedException if the user was not granted
+ * the use of it.
  */
 extern ObjectStore *object_store_for_bucket(const char *bucket);
+
+/*
+ * The same for another role than the user: a flow's owner, when its flow runs.
+ * InvalidOid: nobody is asked for; to clean up.
+ */
+extern ObjectStore *object_store_for_bucket_as(const char *bucket, Oid role);
+
+/* Raise that AccessDeniedException; nothing is said of a bucket that no store serves. */
+extern void object_store_check_bucket(const char *bucket, Oid role);
 
 /*
  * The entry of that name, or NULL; locked against changes with for_update.

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/access.h"
+#include "catalog/grant.h"
 #include "catalog/profile.h"
 #include "miscadmin.h"
 #include "record/errors.h"
@@ -66,11 +67,25 @@ profile_use_as(const char *name, RowHold hold, Oid role)
 {
 	ProfileRow *profile = profile_get(name, hold);
 
-	if (profile == NULL || !has_privs_of_role(role, profile->owner))
+	if (profile == NULL ||
+		(!has_privs_of_role(role, profile->owner) && !grant_given(GRANT_OF_PROFILE, name, role)))
 		ereport(ERROR,
 				appflow_error(WF_NOT_FOUND),
 				errmsg("Connector Profile with name %s does not exist.", name),
 				errhint("The profiles that you may use are in the view appflow.connector_profiles."));
+	return profile;
+}
+
+ProfileRow *
+profile_own(const char *name, RowHold hold)
+{
+	ProfileRow *profile = profile_use(name, hold);
+
+	if (!has_privs_of_role(GetUserId(), profile->owner))
+		ereport(ERROR,
+				appflow_error(WF_ACCESS_DENIED),
+				errmsg("connector profile \"%s\" was granted to be used, not to be changed", name),
+				errhint("It belongs to role \"%s\".", GetUserNameFromId(profile->owner, true)));
 	return profile;
 }
 
@@ -121,6 +136,7 @@ profile_delete(const char *name)
 	MetadataKey key = {.profile = name};
 
 	metadata_reset(&key);
+	grant_forget(GRANT_OF_PROFILE, name);
 	catalog_begin(&access);
 	catalog_execute("DELETE FROM appflow.connector_profile WHERE connector_profile_name OPERATOR(pg_catalog.=) $1",
 					lengthof(values), values);
@@ -153,7 +169,7 @@ profile_flows(const char *name, int64 *count)
 	catalog_execute("SELECT pg_catalog.count(*), "
 					"coalesce((SELECT pg_catalog.string_agg(v.flow_name, ', ' ORDER BY v.flow_name) FROM ("
 					"SELECT f.flow_name FROM appflow.flow f WHERE " USES_PROFILE
-					" AND pg_catalog.pg_has_role($2, f.owner, 'USAGE') ORDER BY f.flow_name LIMIT 10) v), '') "
+					" AND " VISIBLE_TO("$2", GRANT_OF_FLOW, "f.flow_name", "f.owner") " ORDER BY f.flow_name LIMIT 10) v), '') "
 					"FROM appflow.flow f WHERE " USES_PROFILE, lengthof(values), values);
 	*count = catalog_get_int64(0, 1);
 	names = catalog_get_text(&access, 0, 2);

@@ -45,12 +45,15 @@ typedef struct ProfileRow
 extern ProfileRow *profile_get(const char *name, RowHold hold);
 
 /*
- * The profile of that name if the user may use it; else raises
- * ResourceNotFoundException: what one may not see does not exist.
+ * The profile of that name if the user may use it, as its owner or by a grant;
+ * else raises ResourceNotFoundException: what one may not see does not exist.
  */
 extern ProfileRow *profile_use(const char *name, RowHold hold);
 
-/* The same for another role than the user: a flow's owner, when its flow runs. */
+/* The profile if the user owns it, to change it; AccessDeniedException if it was only granted. */
+extern ProfileRow *profile_own(const char *name, RowHold hold);
+
+/* The same as profile_use() for another role than the user: a flow's owner, when its flow runs. */
 extern ProfileRow *profile_use_as(const char *name, RowHold hold, Oid role);
 
 /* Insert, with owner, type, label, mode, properties and has_credentials; false if the name is taken. */
@@ -87,8 +90,9 @@ typedef struct ConnectorRow
 
 extern ConnectorRow *connector_get(const char *label, RowHold hold);
 
-/* As profile_use(). */
+/* As profile_use(), and as profile_own(). */
 extern ConnectorRow *connector_use(const char *label, RowHold hold);
+extern ConnectorRow *connector_own(const char *label, RowHold hold);
 
 extern bool connector_insert(const ConnectorRow *connector, const char *registered_by);
 extern void connector_update(const ConnectorRow *connector);

@@ -49,7 +49,7 @@ open_session(const FlowEnd *end, Oid role)
 	ConnectorSession *session = session_open(end->connector_type, end->profile, end->api_version, role);
 
 	if (end->bucket != NULL)
-		session->store = object_store_for_bucket(end->bucket);
+		session->store = object_store_for_bucket_as(end->bucket, role);
 	return session;
 }
 
@@ -66,7 +66,7 @@ flow_run_prepare(const RunRequest *request)
 	run->source = open_session(&run->plan->source, request->owner);
 	run->destination = open_session(&run->plan->destination, request->owner);
 	if (run->plan->error_bucket != NULL)
-		run->error_store = object_store_for_bucket(run->plan->error_bucket);
+		run->error_store = object_store_for_bucket_as(run->plan->error_bucket, request->owner);
 	run->rejects = rejects_create(run->plan, request->flow_name, request->execution_id, run->error_store);
 	return run;
 }
@@ -301,9 +301,9 @@ flow_sweep_prepare(const RunRequest *request)
 	sweep->execution_id = request->execution_id;
 	sweep->plan = flow_compile(request->definition);
 	if (sweep->plan->destination.bucket != NULL)
-		sweep->destination = object_store_for_bucket(sweep->plan->destination.bucket);
+		sweep->destination = object_store_for_bucket_as(sweep->plan->destination.bucket, InvalidOid);
 	if (sweep->plan->error_bucket != NULL)
-		sweep->errors = object_store_for_bucket(sweep->plan->error_bucket);
+		sweep->errors = object_store_for_bucket_as(sweep->plan->error_bucket, InvalidOid);
 	return sweep;
 }
 

@@ -13,6 +13,7 @@
 #include <limits.h>
 
 #include "catalog/access.h"
+#include "catalog/grant.h"
 #include "common/base64.h"
 #include "common/cryptohash.h"
 #include "common/hmac.h"
@@ -129,8 +130,22 @@ operation_flow(const char *name, bool for_update)
 	FlowRow    *flow = flow_get(name, for_update);
 
 	/* what one may not see does not exist */
-	if (flow == NULL || !has_privs_of_role(GetUserId(), flow->owner))
+	if (flow == NULL ||
+		(!has_privs_of_role(GetUserId(), flow->owner) && !grant_given(GRANT_OF_FLOW, name, GetUserId())))
 		operation_flow_missing(name);
+	return flow;
+}
+
+FlowRow *
+operation_own_flow(const char *name, bool for_update)
+{
+	FlowRow    *flow = operation_flow(name, for_update);
+
+	if (!has_privs_of_role(GetUserId(), flow->owner))
+		ereport(ERROR,
+				appflow_error(WF_ACCESS_DENIED),
+				errmsg("flow \"%s\" was granted to be used, not to be changed", name),
+				errhint("It belongs to role \"%s\".", GetUserNameFromId(flow->owner, true)));
 	return flow;
 }
 

@@ -16,6 +16,7 @@
 
 #include "apps/apps.h"
 #include "catalog/access.h"
+#include "catalog/grant.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "operations/connector_form.h"
@@ -40,7 +41,8 @@ PG_FUNCTION_INFO_V1(appflow_list_connectors);
 /* connectors that the role $4 may see, of the types in $3 if that is not null, behind the key $1 */
 #define VISIBLE \
 	"WITH visible AS (SELECT e.key, e.connector_type, e.connector_label, e.configuration FROM appflow.connector_entry e " \
-	"WHERE ($1 IS NULL OR e.key > $1) AND (e.owner IS NULL OR pg_catalog.pg_has_role($4, e.owner, 'USAGE')) " \
+	"WHERE ($1 IS NULL OR e.key > $1) AND (e.owner IS NULL OR " \
+	VISIBLE_TO("$4", GRANT_OF_CONNECTOR, "e.connector_label", "e.owner") ") " \
 	"AND ($3 IS NULL OR $3 ? e.connector_type) ORDER BY e.key LIMIT $2 + 1), " \
 	"page AS (SELECT * FROM visible ORDER BY key LIMIT $2) "
 
@@ -94,7 +96,8 @@ OPERATION(appflow_describe_connector, "DescribeConnector")
 	values[1] = catalog_oid(access.user);
 	if (catalog_execute("SELECT pg_catalog.jsonb_build_object('connectorConfiguration', e.configuration) "
 						"FROM appflow.connector_entry e WHERE e.key = $1 "
-						"AND (e.owner IS NULL OR pg_catalog.pg_has_role($2, e.owner, 'USAGE'))",
+						"AND (e.owner IS NULL OR "
+						VISIBLE_TO("$2", GRANT_OF_CONNECTOR, "e.connector_label", "e.owner") ")",
 						lengthof(values), values) > 0)
 		response = catalog_get_jsonb(&access, 0, 1);
 	catalog_end(&access);

@@ -16,6 +16,7 @@
 
 #include "apps/apps.h"
 #include "catalog/access.h"
+#include "catalog/grant.h"
 #include "catalog/object_store.h"
 #include "catalog/profile.h"
 #include "compat.h"
@@ -202,13 +203,37 @@ split_path(const char *path, char **prefix)
 	return pnstrdup(path, slash - path);
 }
 
-/* buckets that stores name without wildcards; of others nobody knows the names */
+/* buckets that stores name without wildcards, and that the user may use; of others nobody knows the names */
 static Jsonb *
 list_buckets(void)
 {
-	return operation_respond("SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', b, 'label', b, "
-							 "'hasNestedEntities', true) ORDER BY b COLLATE \"C\"), '[]') FROM (SELECT DISTINCT b "
-							 "FROM appflow.object_store s, pg_catalog.unnest(s.buckets) b WHERE b !~ '[*?]') x", 0, NULL);
+	CatalogAccess access;
+	StringInfoData text;
+	uint64		rows;
+
+	initStringInfo(&text);
+	catalog_begin(&access);
+	rows = catalog_execute("SELECT s.name, b FROM appflow.object_store s, pg_catalog.unnest(s.buckets) b "
+						   "WHERE b !~ '[*?]' ORDER BY b COLLATE \"C\", s.name COLLATE \"C\"", 0, NULL);
+	for (uint64 row = 0; row < rows; row++)
+	{
+		char	   *store = catalog_get_text(&access, row, 1);
+		char	   *bucket = catalog_get_text(&access, row, 2);
+		bool		first = row == 0 || strcmp(catalog_get_text(&access, row - 1, 2), bucket) != 0;
+
+		/* of stores that name the same bucket the first one serves it */
+		if (first && grant_of_bucket(store, bucket, access.user))
+		{
+			appendStringInfoString(&text, text.len == 0 ? "" : ", ");
+			appendStringInfoString(&text, "{\"hasNestedEntities\": true, \"name\": ");
+			escape_json(&text, bucket);
+			appendStringInfoString(&text, ", \"label\": ");
+			escape_json(&text, bucket);
+			appendStringInfoChar(&text, '}');
+		}
+	}
+	catalog_end(&access);
+	return jsonb_parse(psprintf("[%s]", text.data));
 }
 
 /* the folders right under a path */

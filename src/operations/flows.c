@@ -13,6 +13,8 @@
 
 #include "catalog/access.h"
 #include "catalog/flow.h"
+#include "catalog/grant.h"
+#include "catalog/object_store.h"
 #include "catalog/profile.h"
 #include "compat.h"
 #include "fmgr.h"
@@ -57,7 +59,7 @@ is_on_demand(Jsonb *definition)
 	return trigger != NULL && strcmp(trigger, "OnDemand") == 0;
 }
 
-/* compile, and see to it that the profiles stay until the transaction ends */
+/* compile, see to it that the profiles stay until the transaction ends, and that the buckets may be used */
 void
 operation_check_definition(Jsonb *definition)
 {
@@ -67,6 +69,12 @@ operation_check_definition(Jsonb *definition)
 		(void) profile_use(plan->source.profile, HOLD_KEEP);
 	if (plan->destination.has_profile)
 		(void) profile_use(plan->destination.profile, HOLD_KEEP);
+	if (plan->source.bucket != NULL)
+		object_store_check_bucket(plan->source.bucket, GetUserId());
+	if (plan->destination.bucket != NULL)
+		object_store_check_bucket(plan->destination.bucket, GetUserId());
+	if (plan->error_bucket != NULL)
+		object_store_check_bucket(plan->error_bucket, GetUserId());
 }
 
 /*
@@ -148,12 +156,12 @@ OPERATION(appflow_update_flow, "UpdateFlow")
 
 	if (response != NULL)
 		PG_RETURN_JSONB_P(response);
-	(void) operation_flow(jsonb_get_text(request, "flowName"), false);
+	(void) operation_own_flow(jsonb_get_text(request, "flowName"), false);
 	definition = without(request, "clientToken");
 
 	/* profiles are locked before flows, as by those who delete profiles */
 	operation_check_definition(definition);
-	flow = operation_flow(jsonb_get_text(request, "flowName"), true);
+	flow = operation_own_flow(jsonb_get_text(request, "flowName"), true);
 	check_same_connector(flow->definition, definition, true);
 	check_same_connector(flow->definition, definition, false);
 
@@ -260,7 +268,7 @@ OPERATION(appflow_list_flows, "ListFlows")
 	catalog_execute("WITH visible AS ("
 					"SELECT f.* FROM appflow.flow f "
 					"WHERE ($1 IS NULL OR f.flow_name OPERATOR(pg_catalog.>) $1) "
-					"AND pg_catalog.pg_has_role($4, f.owner, 'USAGE') "
+					"AND " VISIBLE_TO("$4", GRANT_OF_FLOW, "f.flow_name", "f.owner") " "
 					"ORDER BY f.flow_name LIMIT $2 OPERATOR(pg_catalog.+) 1), "
 					"page AS (SELECT v.*, d.* FROM visible v, LATERAL pg_catalog.jsonb_to_record(v.definition) AS "
 					"d (description jsonb, \"sourceFlowConfig\" jsonb, \"destinationFlowConfigList\" jsonb, \"triggerConfig\" jsonb) "
@@ -302,7 +310,7 @@ OPERATION(appflow_list_flows, "ListFlows")
  */
 OPERATION(appflow_delete_flow, "DeleteFlow")
 {
-	FlowRow    *flow = operation_flow(jsonb_get_text(request, "flowName"), true);
+	FlowRow    *flow = operation_own_flow(jsonb_get_text(request, "flowName"), true);
 	List	   *invalid = NIL;
 	ListCell   *lc;
 

@@ -97,7 +97,7 @@ appflow_set_rate_limit(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
 				errmsg("connector_profile_name must not be null"));
-	profile = profile_use(text_to_cstring(PG_GETARG_TEXT_PP(0)), HOLD_KEEP);
+	profile = profile_own(text_to_cstring(PG_GETARG_TEXT_PP(0)), HOLD_KEEP);
 	values[0] = catalog_text(profile->name);
 	if (!none)
 	{

@@ -13,12 +13,14 @@
  */
 #include "postgres.h"
 
+#include "catalog/grant.h"
 #include "catalog/object_store.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "operations/operations.h"
 #include "record/errors.h"
 #include "store/store.h"
 #include "utils/array.h"
@@ -67,8 +69,8 @@ take_text(FunctionCallInfo fcinfo, int arg, const char **member)
 	*member = given[0] == '\0' ? NULL : given;
 }
 
-static List *
-bucket_patterns(ArrayType *array)
+List *
+operation_bucket_patterns(ArrayType *array)
 {
 	Datum	   *elements;
 	bool	   *nulls;
@@ -117,7 +119,7 @@ take_arguments(FunctionCallInfo fcinfo, ObjectStoreEntry *entry)
 	take_text(fcinfo, ARG_SESSION_TOKEN, &config->session_token);
 
 	if (!PG_ARGISNULL(ARG_BUCKETS))
-		entry->buckets = bucket_patterns(PG_GETARG_ARRAYTYPE_P(ARG_BUCKETS));
+		entry->buckets = operation_bucket_patterns(PG_GETARG_ARRAYTYPE_P(ARG_BUCKETS));
 	if (!PG_ARGISNULL(ARG_PATH_STYLE))
 	{
 		entry->path_style_set = true;
@@ -186,6 +188,10 @@ appflow_create_object_store(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				appflow_error(WF_CONFLICT),
 				errmsg("object store \"%s\" already exists", entry.config.name));
+
+	/* an administrator who is no superuser can use what he registers */
+	if (!superuser())
+		grant_put(GRANT_OF_STORE, entry.config.name, GetUserId(), NULL);
 	PG_RETURN_VOID();
 }
 

@@ -20,6 +20,7 @@
 #include "catalog/flow.h"
 #include "compat.h"
 #include "fmgr.h"
+#include "utils/array.h"
 #include "utils/jsonb.h"
 
 /* ---------- common.c ---------- */
@@ -74,6 +75,9 @@ extern const char *operation_region(void);
 
 /* The flow of that name; ResourceNotFoundException if the user has none. */
 extern FlowRow *operation_flow(const char *name, bool for_update);
+
+/* The same to change it: AccessDeniedException if the user was only granted its use. */
+extern FlowRow *operation_own_flow(const char *name, bool for_update);
 pg_noreturn extern void operation_flow_missing(const char *name);
 
 /* Raise what is wrong with a definition; its profiles stay until the transaction ends. */
@@ -93,6 +97,11 @@ extern char *operation_function_arn(const char *function);
 
 /* keyed hash of a text, in hex: this database's own */
 extern char *operation_sign(const char *text);
+
+/* ---------- object_stores.c ---------- */
+
+/* The patterns of bucket names in a text[]; raises what is wrong with one. */
+extern List *operation_bucket_patterns(ArrayType *array);
 
 /* ---------- schedules.c ---------- */
 

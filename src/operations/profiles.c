@@ -18,6 +18,7 @@
 #include "apps/apps.h"
 #include "apps/custom.h"
 #include "catalog/access.h"
+#include "catalog/grant.h"
 #include "catalog/profile.h"
 #include "catalog/secret.h"
 #include "compat.h"
@@ -154,10 +155,10 @@ OPERATION(appflow_update_connector_profile, "UpdateConnectorProfile")
 	refuse_builtin(name);
 
 	/* connectors are locked before profiles, as by those who unregister */
-	profile = profile_use(name, HOLD_NOT);
+	profile = profile_own(name, HOLD_NOT);
 	if (profile->connector_label != NULL && strcmp(profile->connector_label, POSTGRESQL_LABEL) != 0)
 		connector = connector_use(profile->connector_label, HOLD_KEEP);
-	profile = profile_use(name, HOLD_CHANGE);
+	profile = profile_own(name, HOLD_CHANGE);
 	profile->connection_mode = jsonb_get_text(request, "connectionMode");
 	profile->properties = jsonb_get_container(config, "connectorProfileProperties");
 	if (credentials != NULL && JB_ROOT_COUNT(credentials) > 0)
@@ -185,7 +186,7 @@ OPERATION(appflow_delete_connector_profile, "DeleteConnectorProfile")
 	int64		count;
 
 	refuse_builtin(name);
-	(void) profile_use(name, HOLD_CHANGE);
+	(void) profile_own(name, HOLD_CHANGE);
 	flows = profile_flows(name, &count);
 	if (count > 0 && !jsonb_get_bool(request, "forceDelete", false))
 		ereport(ERROR,
@@ -234,7 +235,8 @@ OPERATION(appflow_describe_connector_profiles, "DescribeConnectorProfiles")
 					"p.properties, p.created_at, p.last_updated_at, CASE WHEN p.has_credentials "
 					"THEN pg_catalog.format($6, coalesce(p.connector_label, p.connector_type), p.connector_profile_name, "
 					"p.credentials_id) END AS secret "
-					"FROM appflow.connector_profile p WHERE pg_catalog.pg_has_role($4, p.owner, 'USAGE') "
+					"FROM appflow.connector_profile p WHERE "
+					VISIBLE_TO("$4", GRANT_OF_PROFILE, "p.connector_profile_name", "p.owner") " "
 					"UNION ALL SELECT '" POSTGRESQL_LABEL "', 'CustomConnector', '" POSTGRESQL_LABEL "', 'Public', "
 					"'{\"CustomConnector\": {}}', NULL, NULL, NULL), "
 					"visible AS (SELECT * FROM profile p "

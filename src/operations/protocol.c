@@ -192,12 +192,13 @@ protocol_check_credentials(const ConnectorRow *connector, const ProfileRow *prof
 static Context
 context_of(const ConnectorRow *connector, const ProfileRow *profile)
 {
-	Context		context = {.role = profile->owner};
+	/* a connector that was granted has its own rights, and gets none of whoever uses it */
+	Context		context = {.role = connector->owner};
 	Jsonb	   *own = jsonb_get_container(profile->properties, "CustomConnector");
 	CatalogValue values[2];
 
 	protocol_check_credentials(connector, profile);
-	context.function = custom_function(function_arn(connector->provisioning), profile->owner);
+	context.function = custom_function(function_arn(connector->provisioning), connector->owner);
 	context.settings = jsonb_get_container(own, "profileProperties");
 	if (context.settings == NULL)
 		context.settings = operation_empty();

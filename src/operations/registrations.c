@@ -115,7 +115,7 @@ OPERATION(appflow_update_connector_registration, "UpdateConnectorRegistration")
 	if (response != NULL)
 		PG_RETURN_JSONB_P(response);
 	refuse_builtin(label);
-	connector = connector_use(label, HOLD_CHANGE);
+	connector = connector_own(label, HOLD_CHANGE);
 	if (jsonb_get_text(request, "description") != NULL)
 		connector->description = jsonb_get_text(request, "description");
 	if (jsonb_get_container(request, "connectorProvisioningConfig") != NULL)
@@ -146,7 +146,7 @@ OPERATION(appflow_unregister_connector, "UnregisterConnector")
 	ListCell   *lc;
 
 	refuse_builtin(label);
-	(void) connector_use(label, HOLD_CHANGE);
+	(void) connector_own(label, HOLD_CHANGE);
 	profiles = connector_profile_names(label, &count);
 	if (count > 0 && !jsonb_get_bool(request, "forceDelete", false))
 		ereport(ERROR,

@@ -167,7 +167,7 @@ appflow_set_watermark(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
 				errmsg("flow name is null"));
-	flow = operation_flow(text_to_cstring(PG_GETARG_TEXT_PP(0)), true);
+	flow = operation_own_flow(text_to_cstring(PG_GETARG_TEXT_PP(0)), true);
 	schedule_set_watermark(flow->flow_id, PG_ARGISNULL(1) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(1));
 	PG_RETURN_VOID();
 }

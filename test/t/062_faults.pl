@@ -469,7 +469,7 @@ foreach my $mode (qw(fast immediate))
 	is($status, 'Successful', 'deleted: others go on');
 	query('TRUNCATE target');
 
-	query('CREATE ROLE mover; GRANT EXECUTE ON FUNCTION appflow.create_flow(jsonb) TO mover; CREATE TABLE theirs (id int, name text); ALTER TABLE theirs OWNER TO mover');
+	query('CREATE ROLE mover; GRANT EXECUTE ON FUNCTION appflow.create_flow(jsonb) TO mover; SELECT appflow.grant_object_store($$local$$, $$mover$$); CREATE TABLE theirs (id int, name text); ALTER TABLE theirs OWNER TO mover');
 	create('theirs', s3('source', 'many'), to_table('public.theirs'), role => 'mover');
 	($status) = run('theirs');
 	is($status, 'Successful', 'flow of a role: works');

@@ -282,6 +282,7 @@ foreach my $how ('statement_timeout', 'pg_cancel_backend', 'pg_terminate_backend
 	query(q{
 		CREATE ROLE ann; CREATE ROLE bob; CREATE ROLE team; GRANT team TO ann;
 		GRANT EXECUTE ON FUNCTION appflow.create_flow(jsonb) TO ann, team;
+		SELECT appflow.grant_object_store('local', 'team');
 		CREATE TABLE hers (id int, name text); CREATE TABLE nobodys (id int, name text); CREATE TABLE rows (id int, name text);
 		GRANT INSERT ON hers TO ann; GRANT ALL ON rows TO ann;
 		ALTER TABLE rows ENABLE ROW LEVEL SECURITY;
@@ -325,7 +326,7 @@ foreach my $how ('statement_timeout', 'pg_cancel_backend', 'pg_terminate_backend
 {
 	query(q{
 		CREATE ROLE mallory; GRANT CREATE ON SCHEMA public TO mallory; GRANT TEMP ON DATABASE postgres TO mallory;
-		GRANT EXECUTE ON FUNCTION appflow.create_flow(jsonb) TO mallory;
+		GRANT EXECUTE ON FUNCTION appflow.create_flow(jsonb) TO mallory; SELECT appflow.grant_object_store('local', 'mallory');
 		CREATE TABLE who (what text, who text); GRANT ALL ON who TO PUBLIC;
 	});
 	query(q{SET ROLE mallory;
