@@ -612,6 +612,11 @@ http_raise(HttpCall *base)
 	switch (base->failure)
 	{
 		case HTTP_REFUSED:
+			if (call->place == POLICY_PRIVATE)
+				ereport(ERROR,
+						appflow_error(WF_VALIDATION),
+						errmsg("request to \"%s\" is not allowed: its address is one of a private network", shown),
+						errhint("An administrator can allow such addresses with the setting appflow.allow_private_networks."));
 			ereport(ERROR,
 					appflow_error(WF_VALIDATION),
 					errmsg("request to \"%s\" is not allowed: its address is this machine's own or link-local", shown),

@@ -19,7 +19,6 @@
 #include "net/http_internal.h"
 #include "net/http_quiet.h"
 #include "net/net.h"
-#include "net/policy.h"
 #include "net/url.h"
 #include "storage/fd.h"
 
@@ -31,8 +30,16 @@
 #define MAX_WHOLE_BODY (64 * 1024 * 1024)
 #define MAX_ERROR_BODY (1024 * 1024)
 
-/* connections to local addresses may be in libcurl's cache */
-static bool local_connections = false;
+/* connections to such addresses may be in libcurl's cache */
+static bool cached_places[POLICY_LOCAL + 1];
+
+/* Does the policy for endpoints allow addresses of a place? */
+static bool
+place_allowed(PolicyPlace place)
+{
+	return place == POLICY_PUBLIC ||
+		(place == POLICY_PRIVATE ? net_allow_private_networks : net_allow_local_endpoints);
+}
 
 /* ---------- bytes ---------- */
 
@@ -200,16 +207,18 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	Call	   *call = arg;
 	curl_socket_t fd;
+	PolicyPlace place = policy_address_place(&address->addr);
 
-	/* the administrator has named the proxy; see also refuse_local_name() */
-	if (policy_local_address(&address->addr) && !call->public.platform && !call->proxied)
+	/* the administrator has named the proxy; see also refuse_plain_address() */
+	if (!call->public.platform && !call->proxied)
 	{
-		if (!net_allow_local_endpoints)
+		if (!place_allowed(place))
 		{
 			call->refused = true;
+			call->place = place;
 			return CURL_SOCKET_BAD;
 		}
-		local_connections = true;
+		cached_places[place] = true;
 	}
 	if (!AcquireExternalFD())
 		return CURL_SOCKET_BAD;
@@ -321,16 +330,16 @@ uses_proxy(const Call *call)
 
 /*
  * With a proxy, it is the proxy that looks names up and connects.  What plainly
- * is a local address is refused here; for the rest the proxy has its own rules.
+ * is such an address is refused here; for the rest the proxy has its own rules.
  */
 static void
-refuse_local_name(Call *call)
+refuse_plain_address(Call *call)
 {
 	char	   *host = url_host(call);
-	bool		local = host != NULL && policy_local_name(host);
 
+	call->place = host == NULL ? POLICY_PUBLIC : policy_name_place(host);
 	curl_free(host);
-	if (local)
+	if (!place_allowed(call->place))
 	{
 		call->public.failure = HTTP_REFUSED;
 		http_raise(&call->public);
@@ -390,7 +399,8 @@ set_options(Call *call)
 		curl_easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, "");
 
 	/* a connection that policy would not allow now must not be used again */
-	if (public->platform || (local_connections && !net_allow_local_endpoints))
+	if (public->platform || (cached_places[POLICY_LOCAL] && !net_allow_local_endpoints) ||
+		(cached_places[POLICY_PRIVATE] && !net_allow_private_networks))
 		curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L);
 	if (public->platform)
 		curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
@@ -488,8 +498,8 @@ http_attempt_start(Call *call)
 	if (call->public.guard != NULL && call->public.guard->sign != NULL && !call->foreign)
 		call->public.guard->sign(&call->public, call->public.guard->arg);
 	call->proxied = uses_proxy(call);
-	if (call->proxied && !net_allow_local_endpoints)
-		refuse_local_name(call);
+	if (call->proxied)
+		refuse_plain_address(call);
 
 	loop_block_signals(&signals);
 	call->handle = curl_easy_init();

@@ -16,6 +16,7 @@
 
 #include "net/http.h"
 #include "net/loop.h"
+#include "net/policy.h"
 
 #define BUFFER_LIMIT (4 * 1024 * 1024)	/* of a streamed body: beyond it, the sender waits */
 
@@ -69,6 +70,7 @@ typedef struct Call
 	CURLcode	result;
 	bool		proxied;		/* the connection is the proxy's */
 	bool		refused;		/* by the policy for endpoints */
+	PolicyPlace place;			/* of what it refused */
 	bool		overflow;		/* headers or body beyond their limits */
 	bool		no_memory;
 	bool		headers_done;

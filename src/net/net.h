@@ -23,6 +23,7 @@ extern char *net_no_proxy;		/* "": none */
 extern char *net_ca_bundle;		/* "": the system's */
 extern char *net_user_agent;
 extern bool net_allow_local_endpoints;
+extern bool net_allow_private_networks;
 
 /* Define the settings; for _PG_init(). */
 extern void net_define_settings(void);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * policy.h
- *	  Which addresses are this machine's own or its neighbourhood's, and which
+ *	  Which addresses are this machine's own, or a private network's, and which
  *	  hosts are reached past the proxy.  Plain C.
  *
  * IDENTIFICATION
@@ -15,18 +15,28 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/*
- * Loopback, link-local and "this host" addresses, also as IPv6 has IPv4 ones
- * within, and the one that AWS's machines have their metadata at.  Families other
- * than IPv4 and IPv6 are local.
- */
-extern bool policy_local_address(const struct sockaddr *address);
+typedef enum PolicyPlace
+{
+	POLICY_PUBLIC,
+
+	/* networks that are not the Internet's: RFC 1918, unique local, of carriers ... */
+	POLICY_PRIVATE,
+
+	/* loopback, link-local, "this host", and what AWS's machines have their metadata at */
+	POLICY_LOCAL
+} PolicyPlace;
 
 /*
- * Is a host, as a URL has it, plainly such an address or "localhost"?  What it
- * resolves to is not looked at.
+ * Where an address is, also one of IPv4 within one of IPv6.  Families other than
+ * these are local.
  */
-extern bool policy_local_name(const char *host);
+extern PolicyPlace policy_address_place(const struct sockaddr *address);
+
+/*
+ * Where a host is, as a URL has it, if it plainly is an address or "localhost";
+ * what a name resolves to is not looked at.
+ */
+extern PolicyPlace policy_name_place(const char *host);
 
 /*
  * Is a host in a list of hosts and domains, separated by commas or spaces?  A

@@ -25,6 +25,7 @@ char	   *net_no_proxy = "";
 char	   *net_ca_bundle = "";
 char	   *net_user_agent = "";
 bool		net_allow_local_endpoints = false;
+bool		net_allow_private_networks = false;
 
 /* What becomes part of a header must not bring lines of its own. */
 static bool
@@ -90,4 +91,8 @@ net_define_settings(void)
 							 "Allows requests to loopback and link-local addresses.",
 							 "Such addresses lead to services of this machine and of its cloud that trust whoever reaches them.",
 							 &net_allow_local_endpoints, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("appflow.allow_private_networks",
+							 "Allows requests to addresses of private networks.",
+							 "Services within the network of the server may trust whoever is there.",
+							 &net_allow_private_networks, false, PGC_SUSET, 0, NULL, NULL, NULL);
 }

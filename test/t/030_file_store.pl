@@ -103,6 +103,8 @@ foreach my $call ("create_object_store('p', 'file:///tmp')", "drop_object_store(
 like(error_of("SET ROLE plain; SELECT * FROM appflow.$_"), qr/^42501: permission denied/, "$_ is not for everybody")
 	foreach qw(object_stores object_store secrets secret);
 value('GRANT EXECUTE ON FUNCTION appflow.read_object TO plain');
+like(error_of("SET ROLE plain; SELECT appflow.read_object('out', 'where')"), qr/^WF403: role "plain" may not use bucket "out"/, 'nor without the bucket');
+value(q{SELECT appflow.grant_object_store('local', 'plain')});
 is(value(q{SET ROLE plain;
 	CREATE FUNCTION pg_temp.wrong(text, text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''called as %'', current_user; END';
 	CREATE OPERATOR pg_temp.= (LEFTARG = text, RIGHTARG = text, FUNCTION = pg_temp.wrong);

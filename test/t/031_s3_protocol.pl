@@ -300,7 +300,7 @@ foreach my $host ('localhost', '[::1]', '0.0.0.0', '127.1.2.3', '[::ffff:127.0.0
 	like($made, qr/^WF400: request to ".*" is not allowed: its address is this machine's own or link-local/, "refused: $host");
 	value("SELECT appflow.drop_object_store('p')");
 }
-value('CREATE ROLE plain LOGIN; GRANT USAGE ON SCHEMA appflow TO plain; GRANT EXECUTE ON FUNCTION appflow.read_object TO plain');
+value('CREATE ROLE plain LOGIN; GRANT USAGE ON SCHEMA appflow TO plain; GRANT EXECUTE ON FUNCTION appflow.read_object TO plain; SELECT appflow.grant_object_store(name, $$plain$$) FROM appflow.object_stores');
 like(error_of("SET ROLE plain; SELECT appflow.read_object('lake', 'plain'); SET appflow.allow_local_endpoints = on"), qr/^42501: permission denied to set parameter/, 'only administrators allow it');
 like(error_of("SELECT appflow.read_object('lake', 'plain'); SET appflow.allow_local_endpoints = off; SELECT appflow.read_object('lake', 'plain')"), qr/^WF400: request/, 'a connection that is open already does not help');
 is(value("SELECT appflow.create_object_store('closed', 'http://127.0.0.1:1', '{closed}', access_key_id => 'a', secret_access_key => 'b')"), '', 'a store that nobody serves');

@@ -120,7 +120,7 @@ like(sql(q[SELECT appflow.describe_flow('{not json')]), qr/invalid input syntax 
 
 # ---------- rights ----------
 
-sql('CREATE ROLE carl; CREATE ROLE dora; GRANT EXECUTE ON FUNCTION appflow.create_flow(jsonb) TO dora; GRANT INSERT, SELECT ON public.t TO dora');
+sql('CREATE ROLE carl; CREATE ROLE dora; GRANT EXECUTE ON FUNCTION appflow.create_flow(jsonb) TO dora; SELECT appflow.grant_object_store($$local$$, $$dora$$); GRANT INSERT, SELECT ON public.t TO dora');
 like(sql(qq(SET ROLE carl; SELECT appflow.create_flow('carls', $members))), qr/permission denied for function create_flow/, 'who may not call one form may not call the other');
 like(sql(qq(SET ROLE dora; SELECT appflow.create_flow('doras', $members))), qr/"flowStatus": "Active"/, 'who may, may');
 is(sql(q{SELECT owner FROM appflow.flows WHERE flow_name = 'doras'}), 'dora', 'and owns what is made');
