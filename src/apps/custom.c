@@ -207,9 +207,8 @@ call_sql(Oid function, Oid role, const char *type, Jsonb *request, const CustomS
 	return answer;
 }
 
-/* raise what errorDetails say */
-static void
-raise_failure(CustomFunction function, const char *type, Jsonb *answer)
+void
+custom_raise(CustomFunction function, const char *type, Jsonb *answer)
 {
 	Jsonb	   *details = jsonb_get_container(answer, "errorDetails");
 	char	   *code = jsonb_get_text(details, "errorCode");
@@ -233,9 +232,10 @@ raise_failure(CustomFunction function, const char *type, Jsonb *answer)
 }
 
 Jsonb *
-custom_call(CustomFunction function, Oid role, const char *type, Jsonb *request, const CustomSecret *secret)
+custom_ask(CustomFunction function, Oid role, const char *type, Jsonb *request, const CustomSecret *secret,
+		   bool repeatable)
 {
-	Jsonb	   *answer = function.lambda ? lambda_invoke(function.lambda, type, request) :
+	Jsonb	   *answer = function.lambda ? lambda_invoke(function.lambda, type, request, repeatable) :
 		call_sql(function.oid, role, type, request, secret);
 	JsonbValue	value;
 
@@ -246,8 +246,16 @@ custom_call(CustomFunction function, Oid role, const char *type, Jsonb *request,
 	if (getKeyJsonValueFromContainer(&answer->root, "isSuccess", strlen("isSuccess"), &value) == NULL ||
 		value.type != jbvBool)
 		custom_invalid_answer(function, type, "the answer has no boolean isSuccess");
-	if (!value.val.boolean)
-		raise_failure(function, type, answer);
+	return answer;
+}
+
+Jsonb *
+custom_call(CustomFunction function, Oid role, const char *type, Jsonb *request, const CustomSecret *secret)
+{
+	Jsonb	   *answer = custom_ask(function, role, type, request, secret, true);
+
+	if (!jsonb_get_bool(answer, "isSuccess", false))
+		custom_raise(function, type, answer);
 	return answer;
 }
 

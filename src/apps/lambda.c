@@ -29,8 +29,9 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
-/* limits of AppFlow for calls that describe, list and validate */
+/* limits of AppFlow, for calls that describe, list and validate and for those that move data */
 #define IDLE_TIMEOUT 10000
+#define DATA_TIMEOUT 30000
 #define MAX_RETRIES 2
 
 /* of Lambda, for an answer */
@@ -178,6 +179,12 @@ typedef struct Invocation
 	AwsSigner	signer;
 } Invocation;
 
+static bool
+is_data_request(const char *type)
+{
+	return strcmp(type, "QueryDataRequest") == 0 || strcmp(type, "WriteDataRequest") == 0;
+}
+
 static void
 sign_request(HttpCall *call, void *arg)
 {
@@ -252,7 +259,7 @@ read_document(HttpCall *call)
 }
 
 Jsonb *
-lambda_invoke(const char *arn, const char *type, Jsonb *request)
+lambda_invoke(const char *arn, const char *type, Jsonb *request, bool repeatable)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "appflow Lambda invocation", ALLOCSET_DEFAULT_SIZES);
@@ -276,9 +283,9 @@ lambda_invoke(const char *arn, const char *type, Jsonb *request)
 	call->body_length = strlen(call->body);
 	http_header(call, "Content-Type", "application/json");
 	http_header(call, "X-Amz-Invocation-Type", "RequestResponse");
-	call->repeatable = true;
+	call->repeatable = repeatable;
 	call->max_retries = Min(net_max_retries, MAX_RETRIES);
-	call->idle_timeout = Min(net_idle_timeout, IDLE_TIMEOUT);
+	call->idle_timeout = Min(net_idle_timeout, is_data_request(type) ? DATA_TIMEOUT : IDLE_TIMEOUT);
 	call->whole = true;
 	call->max_body = MAX_ANSWER;
 	call->prepare = sign_request;

@@ -30,8 +30,8 @@ extern void lambda_check(const char *arn, Oid role);
 /*
  * Invoke the function, signed with the server's AWS identity, and return its
  * answer: whatever JSON it is, or NULL if it is none.  type names the request in
- * errors.  Only for requests that may be repeated.
+ * errors.  repeatable: it may be invoked anew if the answer is lost.
  */
-extern Jsonb *lambda_invoke(const char *arn, const char *type, Jsonb *request);
+extern Jsonb *lambda_invoke(const char *arn, const char *type, Jsonb *request, bool repeatable);
 
 #endif							/* APPFLOW_APPS_LAMBDA_H */

@@ -299,7 +299,10 @@ struct ConnectorSession
 
 	/* registered connectors */
 	Jsonb	   *provisioning;	/* ConnectorProvisioningConfig, or NULL */
-	const char *credentials_id; /* of the profile, for secrets of custom connectors */
+
+	/* the run, or NULL outside of flows */
+	const char *flow_name;
+	const char *execution_id;
 
 	void	   *state;			/* the connector's own, in the context of the session */
 	MemoryContext context;

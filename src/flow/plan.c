@@ -80,6 +80,12 @@ find_profile(FlowEnd *end, const char *path, List **problems)
 		end->connector_label = profile->connector_label;
 		type = profile->connector_type;
 		end->connector = connector_of_profile(profile);
+		if (profile->connector_label != NULL)
+		{
+			ConnectorRow *row = connector_get(profile->connector_label, HOLD_NOT);
+
+			end->configuration = row == NULL ? NULL : row->configuration;
+		}
 	}
 	if (strcmp(type, end->connector_type) == 0)
 		return true;
@@ -174,6 +180,10 @@ check_pair(const FlowPlan *plan, Jsonb *definition, List **problems)
 	const ConnectorTraits *destination = plan->destination.traits;
 	char	   *trigger = jsonb_get_text(jsonb_get_container(definition, "triggerConfig"), "triggerType");
 
+	if (!jsonb_get_bool(plan->source.configuration, "canUseAsSource", true))
+		problem(problems, "connector %s cannot be a source", plan->source.connector_label);
+	if (!jsonb_get_bool(plan->destination.configuration, "canUseAsDestination", true))
+		problem(problems, "connector %s cannot be a destination", plan->destination.connector_label);
 	if (!source->source)
 		problem(problems, "%s cannot be a source", source->type);
 	else if (!destination->destination)
@@ -200,6 +210,19 @@ static const struct
 	{"DELETE", WRITE_DELETE},
 };
 
+static bool
+has_text(Jsonb *array, const char *text)
+{
+	ListCell   *lc;
+
+	foreach(lc, jsonb_array_texts(array))
+	{
+		if (pg_strcasecmp(lfirst(lc), text) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 compile_write(FlowPlan *plan, List **problems)
 {
@@ -223,6 +246,12 @@ compile_write(FlowPlan *plan, List **problems)
 		if (!known)
 			problem(problems, "writeOperationType \"%s\" is none of INSERT, UPSERT, UPDATE, DELETE", operation);
 	}
+
+	if (jsonb_get_container(plan->destination.configuration, "supportedWriteOperations") != NULL &&
+		!has_text(jsonb_get_container(plan->destination.configuration, "supportedWriteOperations"),
+				  operation == NULL ? "INSERT" : operation))
+		problem(problems, "connector %s does not support writeOperationType %s", plan->destination.connector_label,
+				operation == NULL ? "INSERT" : operation);
 
 	plan->id_fields = jsonb_array_texts(jsonb_get_container(properties, "idFieldNames"));
 	if (plan->operation != WRITE_INSERT && plan->id_fields == NIL)

@@ -28,6 +28,7 @@ typedef struct FlowEnd
 	const char *connector_type; /* as AppFlow spells it */
 	char	   *connector_label;	/* custom connectors; else NULL */
 	char	   *profile;		/* connectorProfileName or NULL */
+	Jsonb	   *configuration;	/* ConnectorConfiguration of a registered connector, else NULL */
 	bool		has_profile;	/* and it is one that was created, not the built-in */
 	char	   *api_version;	/* or NULL */
 	Jsonb	   *properties;		/* the connector's own properties */

@@ -475,13 +475,13 @@ profile_authenticator(const ProfileRow *profile, char **base)
 	ProfileRow *copy;
 
 	secret_wipe(credentials);
-	*base = base_url(profile, &scheme);
-	if (scheme.kind == BY_NOTHING || *base == NULL)
+	if (base != NULL)
+		*base = base_url(profile, &scheme);
+	if (scheme.kind == BY_NOTHING || (base != NULL && *base == NULL))
 		ereport(ERROR,
 				appflow_error(WF_UNSUPPORTED),
 				errmsg("connector profile \"%s\" is not for a service that is asked by HTTP", profile->name),
-				*base == NULL && scheme.kind != BY_NOTHING
-				? errhint("Its properties have no instanceUrl.") : 0);
+				scheme.kind != BY_NOTHING ? errhint("Its properties have no instanceUrl.") : 0);
 	authenticator = authenticator_make(scheme.kind);
 	read_limit(profile, authenticator);
 	for (int i = 0; i < MAX_AUTH_PAIRS && scheme.pairs[i].name != NULL; i++)

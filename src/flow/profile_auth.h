@@ -20,8 +20,9 @@
 /*
  * What authenticates calls for a profile, in the current memory context; needs a
  * transaction, though the calls do not.  *base: the URL that paths
- * of the service follow, without a slash at its end.  Raises errors if the profile
- * has no credentials or its connector is not asked by HTTP.
+ * of the service follow, without a slash at its end; base is NULL if the caller has no
+ * use for it.  Raises errors if the profile has no credentials or its connector is not
+ * asked by HTTP.
  */
 extern Authenticator *profile_authenticator(const ProfileRow *profile, char **base);
 

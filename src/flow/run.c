@@ -44,9 +44,12 @@ set_phase(FlowRun *run, RunPhase phase)
 }
 
 static ConnectorSession *
-open_session(const FlowEnd *end, Oid role)
+open_session(const FlowEnd *end, const RunRequest *request)
 {
-	ConnectorSession *session = session_open(end->connector_type, end->profile, end->api_version, role);
+	ConnectorSession *session = session_open(end->connector_type, end->profile, end->api_version, request->owner);
+
+	session->flow_name = request->flow_name;
+	session->execution_id = request->execution_id;
 
 	if (end->bucket != NULL)
 		session->store = object_store_for_bucket_as(end->bucket, role);
@@ -63,8 +66,8 @@ flow_run_prepare(const RunRequest *request)
 	set_phase(run, PHASE_STARTING);
 	run->plan = flow_compile(request->pull_end == DT_NOEND ? request->definition :
 							 pull_window_apply(request->definition, request->pull_start, request->pull_end));
-	run->source = open_session(&run->plan->source, request->owner);
-	run->destination = open_session(&run->plan->destination, request->owner);
+	run->source = open_session(&run->plan->source, request);
+	run->destination = open_session(&run->plan->destination, request);
 	if (run->plan->error_bucket != NULL)
 		run->error_store = object_store_for_bucket_as(run->plan->error_bucket, request->owner);
 	run->rejects = rejects_create(run->plan, request->flow_name, request->execution_id, run->error_store);

@@ -11,7 +11,9 @@
 #include "postgres.h"
 
 #include "apps/apps.h"
+#include "apps/lambda.h"
 #include "connector/entity_form.h"
+#include "flow/custom_session.h"
 #include "flow/profile_auth.h"
 #include "flow/session.h"
 #include "record/errors.h"
@@ -21,8 +23,17 @@
 const Connector *
 connector_of_profile(const ProfileRow *profile)
 {
+	const ConnectorRow *row;
+
 	if (profile == NULL)
 		return app_find(connector_traits[CONNECTOR_S3].type, NULL);
+	if (profile->connector_label != NULL)
+	{
+		row = connector_get(profile->connector_label, HOLD_NOT);
+		if (row != NULL && jsonb_get_container(row->provisioning, "lambda") != NULL)
+			return lambda_is_arn(custom_function_arn(row->provisioning)) ? &custom_lambda_connector :
+				&custom_function_connector;
+	}
 	return app_find(profile->connector_type, profile->connector_label);
 }
 
@@ -44,7 +55,6 @@ use_profile(ConnectorSession *session, const ProfileRow *profile)
 	if (session->connector == NULL)
 		refuse_connector(profile->connector_type);
 	session->profile_properties = jsonb_get_container(profile->properties, traits->key);
-	session->credentials_id = profile->credentials_id;
 	if (profile->connector_label != NULL)
 	{
 		ConnectorRow *row = connector_get(profile->connector_label, HOLD_NOT);
@@ -56,7 +66,11 @@ use_profile(ConnectorSession *session, const ProfileRow *profile)
 						   profile->connector_label, profile->name));
 		session->provisioning = row->provisioning;
 		if (jsonb_get_container(row->provisioning, "lambda") != NULL)
-			return;				/* it authenticates for itself */
+		{
+			/* it authenticates for itself */
+			session->state = custom_context(row, profile);
+			return;
+		}
 	}
 	session->authenticator = profile_authenticator(profile, &session->base);
 }

@@ -162,13 +162,6 @@ operation_user_arn(void)
 }
 
 char *
-operation_credentials_arn(const char *connector, const char *profile, const char *id)
-{
-	return psprintf("arn:aws:secretsmanager:%s:%s:secret:appflow!%s-%s-%s-%s", region, account_id, account_id,
-					connector, profile, id);
-}
-
-char *
 operation_function_arn(const char *function)
 {
 	return psprintf("arn:aws:postgresql:%s:%s:function:%s", region, account_id, function);

@@ -89,9 +89,6 @@ extern Jsonb *operation_empty(void);
 /* the one value of a statement that makes a response (or a part of one); NULL if it gives no row */
 extern Jsonb *operation_respond(const char *statement, int nvalues, const CatalogValue *values);
 
-/* the secret that a profile's credentials are, by the name that AWS would give it */
-extern char *operation_credentials_arn(const char *connector, const char *profile, const char *id);
-
 /* ARN of a SQL function as a connector: arn:aws:postgresql:<region>:<account>:function:<name> */
 extern char *operation_function_arn(const char *function);
 

@@ -24,6 +24,7 @@
 #include "compat.h"
 #include "connector/traits.h"
 #include "miscadmin.h"
+#include "flow/custom_session.h"
 #include "operations/operations.h"
 #include "operations/protocol.h"
 #include "record/errors.h"
@@ -114,7 +115,7 @@ OPERATION(appflow_create_connector_profile, "CreateConnectorProfile")
 		connector = connector_use(profile.connector_label, HOLD_KEEP);
 	profile_check(&profile, credentials, connector);
 	if (connector != NULL)
-		protocol_check_credentials(connector, &profile);
+		custom_check_credentials(connector, &profile);
 
 	if (profile_count() >= quota_connector_profiles)
 		ereport(ERROR,
@@ -167,7 +168,7 @@ OPERATION(appflow_update_connector_profile, "UpdateConnectorProfile")
 		credentials = NULL;
 	profile_check(profile, credentials, connector);
 	if (connector != NULL)
-		protocol_check_credentials(connector, profile);
+		custom_check_credentials(connector, profile);
 	profile_update(profile);
 	put_credentials(profile, credentials);
 	metadata_reset(&cached);
@@ -228,7 +229,7 @@ OPERATION(appflow_describe_connector_profiles, "DescribeConnectorProfiles")
 	values[2] = catalog_text(operation_arn("connectorprofile", ""));
 	values[3] = catalog_oid(access.user);
 	values[4] = catalog_jsonb(request);
-	values[5] = catalog_text(operation_credentials_arn("%s", "%s", "%s"));
+	values[5] = catalog_text(custom_secret_arn("%s", "%s", "%s"));
 	/* secrets are named after the connector's label, or else its type */
 	catalog_execute("WITH profile AS ("
 					"SELECT p.connector_profile_name, p.connector_type, p.connector_label, p.connection_mode, "

@@ -15,10 +15,8 @@
  */
 #include "postgres.h"
 
-#include "apps/custom.h"
-#include "apps/lambda.h"
 #include "catalog/access.h"
-#include "catalog/secret.h"
+#include "flow/custom_session.h"
 #include "miscadmin.h"
 #include "operations/operations.h"
 #include "operations/protocol.h"
@@ -29,18 +27,6 @@
 
 /* pages of a listing at most */
 #define MAX_PAGES 1000
-
-static char *
-function_arn(Jsonb *provisioning)
-{
-	char	   *arn = jsonb_get_text(jsonb_get_container(provisioning, "lambda"), "lambdaArn");
-
-	if (arn == NULL)
-		ereport(ERROR,
-				appflow_error(WF_VALIDATION),
-				errmsg("connectorProvisioningConfig.lambda.lambdaArn is missing"));
-	return arn;
-}
 
 /* the value as the structure says, or the answer is not valid */
 static Jsonb *
@@ -139,7 +125,7 @@ protocol_describe_configuration(const char *label, Jsonb *provisioning, Oid role
 		"connectorOwner", "connectorName", "connectorVersion", "connectorModes", "supportedApiVersions",
 		"authenticationConfig"
 	};
-	CustomFunction function = custom_function(function_arn(provisioning), role);
+	CustomFunction function = custom_function(custom_function_arn(provisioning), role);
 	CatalogValue values[3];
 	Jsonb	   *answer;
 
@@ -164,79 +150,15 @@ protocol_describe_configuration(const char *label, Jsonb *provisioning, Oid role
 
 /* ---------- what requests say of a profile ---------- */
 
-#define AUTHENTICATION_TYPE(credentials) \
-	"CASE " credentials "->>'authenticationType' WHEN 'BASIC' THEN 'BasicAuth' WHEN 'OAUTH2' THEN 'OAuth2' " \
-	"WHEN 'APIKEY' THEN 'ApiKey' WHEN 'CUSTOM' THEN 'CustomAuth' END"
-
-typedef struct Context
-{
-	CustomFunction function;
-	Oid			role;
-	CustomSecret secret;
-	Jsonb	   *credentials;	/* as requests name them; NULL: none */
-	Jsonb	   *settings;
-} Context;
-
-void
-protocol_check_credentials(const ConnectorRow *connector, const ProfileRow *profile)
-{
-	if (profile->has_credentials && lambda_is_arn(function_arn(connector->provisioning)))
-		ereport(ERROR,
-				appflow_error_detail(WF_UNSUPPORTED, "Lambda functions get secrets from AWS Secrets Manager; "
-									 "credentials given here are sealed in this database."),
-				errmsg("connector profile \"%s\" cannot have credentials: connector \"%s\" is a function of AWS Lambda, "
-					   "which could not read them", profile->name, connector->label),
-				errhint("Let the function find its own, or make the connector a SQL function, see appflow.function_arn()."));
-}
-
-static Context
-context_of(const ConnectorRow *connector, const ProfileRow *profile)
-{
-	/* a connector that was granted has its own rights, and gets none of whoever uses it */
-	Context		context = {.role = connector->owner};
-	Jsonb	   *own = jsonb_get_container(profile->properties, "CustomConnector");
-	CatalogValue values[2];
-
-	protocol_check_credentials(connector, profile);
-	context.function = custom_function(function_arn(connector->provisioning), connector->owner);
-	context.settings = jsonb_get_container(own, "profileProperties");
-	if (context.settings == NULL)
-		context.settings = operation_empty();
-	if (profile->has_credentials)
-	{
-		char	   *text = secret_get("profile", profile->name);
-		Jsonb	   *credentials;
-
-		if (text == NULL)
-			ereport(ERROR,
-					appflow_error(WF_AUTHENTICATION),
-					errmsg("the credentials of connector profile \"%s\" are missing", profile->name),
-					errhint("A restored dump may lack them; give them again with appflow.update_connector_profile()."));
-		credentials = jsonb_get_container(jsonb_parse(text), "CustomConnector");
-		secret_wipe(text);
-		context.secret.arn = operation_credentials_arn(connector->label, profile->name, profile->credentials_id);
-		values[0] = catalog_jsonb(credentials);
-		context.secret.body = operation_respond(
-			"SELECT pg_catalog.jsonb_strip_nulls(CASE $1->>'authenticationType' WHEN 'BASIC' THEN $1->'basic' "
-			"WHEN 'APIKEY' THEN $1->'apiKey' WHEN 'OAUTH2' THEN $1->'oauth2' "
-			"WHEN 'CUSTOM' THEN pg_catalog.jsonb_build_object('customAuthenticationType', $1#>'{custom,customAuthenticationType}') "
-			"|| coalesce($1#>'{custom,credentialsMap}', '{}') END)", 1, values);
-		values[1] = catalog_text(context.secret.arn);
-		context.credentials = operation_respond("SELECT pg_catalog.jsonb_build_object('secretArn', $2, "
-												"'authenticationType', " AUTHENTICATION_TYPE("$1") ")", 2, values);
-	}
-	return context;
-}
-
 static Jsonb *
-call(const Context *context, const char *type, Jsonb *request)
+call(const CustomContext *context, const char *type, Jsonb *request)
 {
 	return custom_call(context->function, context->role, type, request,
 					   context->credentials == NULL ? NULL : &context->secret);
 }
 
 static Jsonb *
-connector_context(const Context *context, const ProfileRow *profile, const char *api_version)
+connector_context(const CustomContext *context, const ProfileRow *profile, const char *api_version)
 {
 	CatalogValue values[] = {
 		catalog_text(api_version[0] ? api_version : NULL), catalog_jsonb(context->settings),
@@ -252,10 +174,10 @@ void
 protocol_validate_settings(const ConnectorRow *connector, const ProfileRow *profile)
 {
 	static const char *const type = "ValidateConnectorRuntimeSettingsRequest";
-	Context		context = context_of(connector, profile);
-	CatalogValue values[] = {catalog_text(type), catalog_jsonb(context.settings)};
+	CustomContext *context = custom_context(connector, profile);
+	CatalogValue values[] = {catalog_text(type), catalog_jsonb(context->settings)};
 
-	(void) call(&context, type,
+	(void) call(context, type,
 				operation_respond("SELECT pg_catalog.jsonb_build_object('type', $1, 'scope', 'CONNECTOR_PROFILE', "
 								  "'connectorRuntimeSettings', $2)", 2, values));
 }
@@ -264,12 +186,12 @@ void
 protocol_validate_credentials(const ConnectorRow *connector, const ProfileRow *profile)
 {
 	static const char *const type = "ValidateCredentialsRequest";
-	Context		context = context_of(connector, profile);
+	CustomContext *context = custom_context(connector, profile);
 	CatalogValue values[] = {
-		catalog_text(type), catalog_jsonb(context.credentials), catalog_jsonb(context.settings)
+		catalog_text(type), catalog_jsonb(context->credentials), catalog_jsonb(context->settings)
 	};
 
-	(void) call(&context, type,
+	(void) call(context, type,
 				operation_respond("SELECT pg_catalog.jsonb_build_object('type', $1, 'credentials', $2, "
 								  "'connectorRuntimeSettings', $3)", 3, values));
 }
@@ -305,7 +227,7 @@ protocol_list_entities(const ConnectorRow *connector, const ProfileRow *profile,
 					   const char *api_version, const char *path, int64 *seconds)
 {
 	static const char *const type = "ListEntitiesRequest";
-	Context		context = context_of(connector, profile);
+	CustomContext *context = custom_context(connector, profile);
 	Jsonb	   *entities = NULL;
 	char	   *token = NULL;
 
@@ -314,18 +236,18 @@ protocol_list_entities(const ConnectorRow *connector, const ProfileRow *profile,
 	{
 		CatalogValue values[] = {
 			catalog_text(type), catalog_text(path[0] ? path : NULL), catalog_text(token),
-			catalog_jsonb(connector_context(&context, profile, api_version))
+			catalog_jsonb(connector_context(context, profile, api_version))
 		};
 		Jsonb	   *answer;
 		char	   *next;
 
 		CHECK_FOR_INTERRUPTS();
-		answer = call(&context, type,
+		answer = call(context, type,
 					  operation_respond("SELECT pg_catalog.jsonb_build_object('type', $1, 'entitiesPath', $2, "
 										"'maxResult', 1000, 'nextToken', $3, 'connectorContext', $4)",
 										lengthof(values), values));
 		if (jsonb_get_container(answer, "entities") == NULL)
-			custom_invalid_answer(context.function, type, "entities is missing");
+			custom_invalid_answer(context->function, type, "entities is missing");
 		*seconds = Min(*seconds, time_to_live(answer));
 		values[0] = catalog_jsonb(entities);
 		values[1] = catalog_jsonb(answer);
@@ -336,9 +258,9 @@ protocol_list_entities(const ConnectorRow *connector, const ProfileRow *profile,
 		if (next == NULL)
 			break;
 		if (token != NULL && strcmp(token, next) == 0)
-			custom_invalid_answer(context.function, type, "nextToken is the one that was sent");
+			custom_invalid_answer(context->function, type, "nextToken is the one that was sent");
 		if (page + 1 == MAX_PAGES)
-			custom_invalid_answer(context.function, type, "the entities do not end after a thousand pages");
+			custom_invalid_answer(context->function, type, "the entities do not end after a thousand pages");
 		token = next;
 	}
 
@@ -347,7 +269,7 @@ protocol_list_entities(const ConnectorRow *connector, const ProfileRow *profile,
 		CatalogValue values[] = {catalog_jsonb(entities)};
 
 		entities = jsonb_get_container(jsonb_get_container(
-			checked(context.function, type, SHAPE_ListConnectorEntitiesResponse,
+			checked(context->function, type, SHAPE_ListConnectorEntitiesResponse,
 					operation_respond("SELECT pg_catalog.jsonb_build_object('connectorEntityMap', "
 									  "pg_catalog.jsonb_build_object('Objects', $1))", 1, values)),
 			"connectorEntityMap"), "Objects");
@@ -360,24 +282,24 @@ protocol_describe_entity(const ConnectorRow *connector, const ProfileRow *profil
 						 const char *api_version, const char *entity, int64 *seconds)
 {
 	static const char *const type = "DescribeEntityRequest";
-	Context		context = context_of(connector, profile);
+	CustomContext *context = custom_context(connector, profile);
 	CatalogValue values[] = {
 		catalog_text(type), catalog_text(entity),
-		catalog_jsonb(connector_context(&context, profile, api_version))
+		catalog_jsonb(connector_context(context, profile, api_version))
 	};
 	Jsonb	   *answer;
 	Jsonb	   *definition;
 
-	answer = call(&context, type,
+	answer = call(context, type,
 				  operation_respond("SELECT pg_catalog.jsonb_build_object('type', $1, 'entityIdentifier', $2, "
 									"'connectorContext', $3)", lengthof(values), values));
 	*seconds = time_to_live(answer);
 	definition = jsonb_get_container(answer, "entityDefinition");
 	if (jsonb_get_container(definition, "fields") == NULL)
-		custom_invalid_answer(context.function, type, "entityDefinition.fields is missing");
+		custom_invalid_answer(context->function, type, "entityDefinition.fields is missing");
 	values[0] = catalog_jsonb(definition);
 	return jsonb_get_container(
-		checked(context.function, type, SHAPE_DescribeConnectorEntityResponse,
+		checked(context->function, type, SHAPE_DescribeConnectorEntityResponse,
 				operation_respond("SELECT pg_catalog.jsonb_build_object('connectorEntityFields', coalesce(" EACH("$1->'fields'",
 		"pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 		"'identifier', e->'fieldName', 'label', e->'label', 'description', e->'description', "

@@ -43,12 +43,6 @@ extern void profile_forget(const char *name);
 /* as ConnectorConfiguration; role is who calls */
 extern Jsonb *protocol_describe_configuration(const char *label, Jsonb *provisioning, Oid role);
 
-/*
- * Raise UnsupportedOperationException if the profile has credentials that the
- * connector has no way to read: it is a Lambda function.
- */
-extern void protocol_check_credentials(const ConnectorRow *connector, const ProfileRow *profile);
-
 extern void protocol_validate_settings(const ConnectorRow *connector, const ProfileRow *profile);
 extern void protocol_validate_credentials(const ConnectorRow *connector, const ProfileRow *profile);
 
