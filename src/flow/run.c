@@ -52,7 +52,7 @@ open_session(const FlowEnd *end, const RunRequest *request)
 	session->execution_id = request->execution_id;
 
 	if (end->bucket != NULL)
-		session->store = object_store_for_bucket_as(end->bucket, role);
+		session->store = object_store_for_bucket_as(end->bucket, request->owner);
 	return session;
 }
 
