@@ -3,7 +3,6 @@
 use strict;
 use warnings;
 
-use File::Basename qw(basename);
 use File::Path qw(make_path);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -62,10 +61,25 @@ sub pattern_of
 	return qr/^$pattern\s*$/m;
 }
 
-foreach my $path ("$top/README.md", sort glob "$top/doc/*.md")
+# processes of the page; a package variable, as END must come before the handles are closed
+our @servers;
+sub stop_servers { kill 'KILL', map { $_->{pid} } @servers; @servers = (); return; }
+END { my $status = $?; stop_servers(); $? = $status; }
+
+# start a server of test/simulators, which stands for a URL of the page
+sub start_server
+{
+	my ($script, $arguments, $url) = @_;
+	my $pid = open(my $output, '-|', 'node', "$ENV{APPFLOW_TEST_DIR}/simulators/$script", split ' ', $arguments) or die "node: $!";
+	my ($port) = (readline($output) // '') =~ /^ready (\d+)/ or die "$script did not start";
+	push @servers, { pid => $pid, output => $output, url => $url, local => "http://127.0.0.1:$port" };
+	return;
+}
+
+foreach my $path ("$top/README.md", sort glob "$top/doc/*.md $top/doc/*/*.md")
 {
 	my @steps = steps_of($path);
-	my $name = basename($path);
+	my $name = $path =~ s{^.*/(?=connectors/)|^.*/}{}r;
 
 	next if $name eq 'testing.md' || !grep { $_->[0] ne 'sql' } @steps;
 
@@ -96,8 +110,24 @@ foreach my $path ("$top/README.md", sort glob "$top/doc/*.md")
 		{
 			make_path("$objects/$_") foreach split ' ', $1;
 		}
+		elsif ($kind eq 'setup' && $what eq 'credentials')
+		{
+			$node->safe_psql('postgres', "SELECT appflow.create_master_key_file('$srv/master.key')");
+			$node->append_conf('postgresql.conf', "appflow.master_key = 'file:$srv/master.key'\nappflow.allow_local_endpoints = on");
+			$node->reload;
+		}
+		elsif ($kind eq 'setup' && $what eq 'preload')
+		{
+			$node->append_conf('postgresql.conf', "shared_preload_libraries = 'appflow'");
+			$node->restart;
+		}
+		elsif ($kind eq 'setup' && $what =~ m{^server (\S+?)((?: \S+)*) at (https?://\S+)$})
+		{
+			start_server($1, $2, $3);
+		}
 		elsif ($kind eq 'setup' && $what eq 'sql')
 		{
+			$text =~ s/\Q$_->{url}\E/$_->{local}/g foreach @servers;
 			$node->safe_psql('postgres', $text);
 		}
 		elsif ($kind eq 'setup' || ($text ne '' && $text !~ /^(error|not run|with object store)$/))
@@ -108,6 +138,7 @@ foreach my $path ("$top/README.md", sort glob "$top/doc/*.md")
 		{
 			my ($stdout, $stderr) = ('', '');
 			(my $sql = $what) =~ s{file:///srv/}{file://$srv/}g;
+			$sql =~ s/\Q$_->{url}\E/$_->{local}/g foreach @servers;
 			# as a person would see it: aligned, messages among the rows
 			IPC::Run::run(
 				[ 'psql', '-X', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', '-' ],
@@ -124,5 +155,6 @@ foreach my $path ("$top/README.md", sort glob "$top/doc/*.md")
 	}
 	ok($run > 0, "$name: has examples");
 	$node->stop;
+	stop_servers();
 }
 done_testing();
