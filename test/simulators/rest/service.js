@@ -1,0 +1,170 @@
+// What the simulators of REST applications have in common: a server that reads
+// requests, is told how to misbehave, and keeps what it has seen.
+//
+// Routes under /control/ are for tests, and need no credentials:
+//
+//   GET  /control/seen                        requests since the last reset
+//   GET  /control/reset                       forget them, and all misbehaviour
+//   GET  /control/fault?kind=K&n=N&match=RE   the next N answers whose URL matches are bad:
+//        html (200, a page), html502, cut (the body ends early), cutjson (whole by its length, not as
+//        JSON), slow (2 s), utf8 (a broken byte), status=NNN (an empty answer), drop (no answer)
+//   GET  /control/throttle?n=N&match=RE       they are refused as the vendor does, with Retry-After: 1
+//   GET  /control/expire                      no access token is valid any more
+//   POST /control/seed                        {"entity": records or a number, ...}
+//   GET  /control/records?entity=E            what is stored
+//   POST /control/set                         switches of the simulator
+
+'use strict'
+
+const http = require('node:http')
+
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms))
+
+class Service {
+  // simulator: handle(request) => answer, throttled(request) => answer, expire(), seed(what), records(entity)
+  constructor(simulator) {
+    this.simulator = simulator
+    this.settings = simulator.settings || {}
+    this.reset()
+  }
+
+  reset() {
+    this.seen = []
+    this.faults = []
+  }
+
+  control(request) {
+    const { verb, query } = request
+    switch (verb) {
+      case 'seen': return this.seen
+      case 'reset': this.reset(); return {}
+      case 'fault':
+      case 'throttle':
+        this.faults.push({
+          kind: verb === 'throttle' ? 'throttle' : query.get('kind'),
+          left: Number(query.get('n') || 1),
+          skip: Number(query.get('skip') || 0),
+          match: new RegExp(query.get('match') || '')
+        })
+        return {}
+      case 'expire': this.simulator.expire(); return {}
+      case 'seed': return this.simulator.seed(request.json())
+      case 'records': return this.simulator.records(query.get('entity'))
+      case 'set': Object.assign(this.settings, request.json()); return this.settings
+    }
+    throw new Error(`no such control: ${verb}`)
+  }
+
+  // the fault that is due for a request
+  due(request) {
+    for (const fault of this.faults) {
+      if (fault.left <= 0 || !fault.match.test(request.method + ' ' + decodeURIComponent(request.url.replace(/\+/g, ' ')))) continue
+      if (fault.skip > 0) {
+        fault.skip--
+        continue
+      }
+      fault.left--
+      return fault.kind
+    }
+    return null
+  }
+
+  async answer(req, res, body) {
+    const url = new URL(req.url, `http://${req.headers.host}`)
+    const request = {
+      method: req.method,
+      url: req.url,
+      path: url.pathname,
+      query: url.searchParams,
+      headers: req.headers,
+      base: `http://${req.headers.host}`,
+      body,
+      json: () => JSON.parse(body)
+    }
+    const control = /^\/control\/(\w+)$/.exec(url.pathname)
+    if (control) {
+      request.verb = control[1]
+      return this.send(res, { status: 200, body: this.control(request) })
+    }
+    this.seen.push({ method: req.method, url: req.url, body, type: req.headers['content-type'], at: Date.now() })
+    const fault = this.due(request)
+    if (fault === 'throttle') return this.send(res, this.simulator.throttled(request))
+    if (fault === 'html') return this.send(res, { status: 200, headers: { 'Content-Type': 'text/html' }, text: '<!DOCTYPE html><html><body>Please log in</body></html>' })
+    if (fault === 'html502') return this.send(res, { status: 502, headers: { 'Content-Type': 'text/html' }, text: '<html><h1>502 Bad Gateway</h1></html>' })
+    if (fault && fault.startsWith('status=')) return this.send(res, { status: Number(fault.slice(7)), text: '' })
+    if (fault === 'drop') return req.socket.destroy()
+    if (fault === 'slow') await sleep(2000)
+    const answer = await this.simulator.handle(request)
+    return this.send(res, answer, fault)
+  }
+
+  send(res, answer, fault) {
+    const text = answer.text !== undefined ? answer.text : answer.body === undefined ? '' : JSON.stringify(answer.body)
+    let bytes = Buffer.from(text)
+    const headers = { 'Content-Type': 'application/json; charset=utf-8', ...answer.headers }
+    if (fault === 'utf8') bytes = Buffer.concat([bytes.subarray(0, bytes.lastIndexOf(0x7d)), Buffer.from(',"x":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')])
+    if (fault === 'utf8record') bytes = Buffer.from(bytes.toString('latin1').replace(/~BAD~/g, '\xc3\x28'), 'latin1')
+    if (fault === 'cutjson') bytes = bytes.subarray(0, Math.floor(bytes.length * 2 / 3))
+    if (answer.status === 204) {
+      res.writeHead(204, headers)
+      return res.end()
+    }
+    headers['Content-Length'] = bytes.length
+    res.writeHead(answer.status, headers)
+    if (fault === 'cut') {
+      res.write(bytes.subarray(0, Math.floor(bytes.length * 2 / 3)), () => res.destroy())
+      return
+    }
+    res.end(bytes)
+  }
+
+  start() {
+    const server = http.createServer((req, res) => {
+      const chunks = []
+      req.on('data', (chunk) => chunks.push(chunk))
+      req.on('end', () => {
+        this.answer(req, res, Buffer.concat(chunks).toString('utf8')).catch((error) => {
+          console.error(error)
+          res.writeHead(500, { 'Content-Type': 'text/plain' })
+          res.end(`simulator: ${error.stack}`)
+        })
+      })
+    })
+    server.keepAliveTimeout = 60000
+    server.listen(Number(process.argv[2] || 0), '127.0.0.1', 511, () => console.log(`ready ${server.address().port}`))
+  }
+}
+
+// access and refresh tokens of an application; a refresh token is good for one use
+class Tokens {
+  constructor(prefix, lifetime) {
+    this.prefix = prefix
+    this.lifetime = lifetime
+    this.access = new Map() // token => scopes
+    this.refresh = new Map()
+    this.count = 0
+  }
+
+  issue(scopes) {
+    const access = `${this.prefix}-access-${++this.count}`
+    const refresh = `${this.prefix}-refresh-${this.count}`
+    this.access.set(access, scopes)
+    this.refresh.set(refresh, { scopes, access })
+    return { access, refresh, lifetime: this.lifetime, scopes }
+  }
+
+  // a refresh token for new ones, or null
+  renew(refresh) {
+    const old = this.refresh.get(refresh)
+    if (!old) return null
+    this.refresh.delete(refresh)
+    this.access.delete(old.access)
+    return this.issue(old.scopes)
+  }
+
+  expire() {
+    this.access.clear()
+  }
+}
+
+module.exports = { Service, Tokens, sleep }
