@@ -144,7 +144,7 @@ typedef struct ScheduleRow
 {
 	int64		flow_id;
 	char	   *flow_name;
-	Jsonb	   *trigger;		/* {"triggerConfig": ...} of the definition */
+	Jsonb	   *trigger;		/* of the definition: triggerConfig, and the source's connectorType */
 	TimestampTz activated_at;	/* DT_NOBEGIN: never */
 	TimestampTz next_at;		/* DT_NOEND: not due */
 	TimestampTz watermark;		/* records up to then are moved; DT_NOBEGIN: none */

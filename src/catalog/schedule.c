@@ -82,7 +82,9 @@ schedule_due(TimestampTz now, int limit)
 
 	/* a row that somebody is changing wakes the scheduler once it is changed */
 	nrows = catalog_execute("SELECT s.flow_id, f.flow_name, "
-							"pg_catalog.jsonb_build_object('triggerConfig', f.definition OPERATOR(pg_catalog.->) 'triggerConfig'), "
+							"pg_catalog.jsonb_build_object('triggerConfig', f.definition OPERATOR(pg_catalog.->) 'triggerConfig', "
+							"'sourceFlowConfig', pg_catalog.jsonb_build_object('connectorType', "
+							"f.definition OPERATOR(pg_catalog.#>) '{sourceFlowConfig,connectorType}')), "
 							NOT_YET("s.activated_at") ", s.next_at, " NOT_YET("s.watermark") ", "
 							"EXISTS (SELECT 1 FROM appflow.flow_execution r "
 							"WHERE r.flow_id OPERATOR(pg_catalog.=) s.flow_id "

@@ -206,7 +206,10 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.auth_code_urls = LIST("https://accounts.google.com/o/oauth2/v2/auth"),
 	},
 
-	/* API: ZendeskDestinationProperties (write operations); UG: each minute; vendor: OAuth, API v2 */
+	/*
+	 * API: ZendeskDestinationProperties (write operations); UG: each minute; vendor: OAuth, API v2,
+	 * exports leave out the last minute (and clocks differ)
+	 */
 	[CONNECTOR_ZENDESK] = {
 		.type = "Zendesk",
 		.key = "Zendesk",
@@ -218,6 +221,7 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.operators = OP(PROJECTION) | OP(GREATER_THAN) | ENGINE,
 		.source_triggers = PULLED,
 		EVERY_MINUTE,
+		.settling = 2 * MINUTE,
 		.destinations = ANYWHERE | TO(LOOKOUT_METRICS),
 		.destination_triggers = ALL_TRIGGERS,
 		.writes = ALL_WRITES,

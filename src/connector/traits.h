@@ -130,6 +130,8 @@ typedef struct ConnectorTraits
 	int32		minimum_period; /* seconds between the starts of scheduled runs */
 	int32		bulky_period;	/* the same for SAPOData without delta tokens and for
 								 * Veeva documents; 0: no other */
+	int32		settling;		/* seconds until a change is told for certain: windows of
+								 * incremental pulls end so long before they are due */
 	uint32		destinations;	/* of ConnectorType: where its records may go */
 
 	/* as a destination */

@@ -96,6 +96,16 @@ check_period(const FlowTrigger *trigger, Jsonb *definition, const ConnectorTrait
 												expression, source->type, why, period_text(minimum)));
 }
 
+/* microseconds until the source tells for certain what has changed */
+static int64
+settling_time(Jsonb *definition)
+{
+	char	   *type = jsonb_get_text(jsonb_get_container(definition, "sourceFlowConfig"), "connectorType");
+	const ConnectorTraits *source = type != NULL ? connector_traits_find(type) : NULL;
+
+	return source != NULL ? source->settling * USECS_PER_SEC : 0;
+}
+
 void
 trigger_compile(FlowTrigger *trigger, Jsonb *definition, const ConnectorTraits *source, List **problems)
 {
@@ -126,6 +136,7 @@ trigger_compile(FlowTrigger *trigger, Jsonb *definition, const ConnectorTraits *
 	trigger->incremental = mode != NULL && strcmp(mode, "Incremental") == 0;
 	if (jsonb_get_int64(properties, "scheduleOffset", &number))
 		trigger->offset = number * USECS_PER_SEC;
+	trigger->offset = Max(trigger->offset, settling_time(definition));
 	if (jsonb_get_int64(properties, "flowErrorDeactivationThreshold", &number))
 		trigger->threshold = (int) number;
 

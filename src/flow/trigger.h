@@ -25,7 +25,8 @@ typedef struct FlowTrigger
 	Schedule	schedule;
 	TimestampTz start;			/* DT_NOBEGIN: none given */
 	TimestampTz end;			/* DT_NOEND: none given */
-	int64		offset;			/* of the pull window's end, in microseconds */
+	int64		offset;			/* of the pull window's end, in microseconds: scheduleOffset,
+								 * or more if the source is slow to tell */
 	TimestampTz first_from;		/* DT_NOBEGIN: none given */
 	int			threshold;		/* flowErrorDeactivationThreshold; 0: none */
 	bool		incremental;	/* dataPullMode */
