@@ -112,4 +112,58 @@ extern int no_such_variable
 #define qualified_name_list(text) stringToQualifiedNameList(text)
 #endif
 
+/* paths of foreign scans: without disabled nodes before 18, and restrictions of their own before 17 */
+#include "optimizer/pathnode.h"
+
+#if PG_VERSION_NUM >= 180000
+#define foreign_scan_path(root, rel, target, rows, startup, total, keys, outer, outer_path, private) \
+	create_foreignscan_path(root, rel, target, rows, 0, startup, total, keys, outer, outer_path, NIL, private)
+#define foreign_join_path(root, rel, target, rows, startup, total, keys, outer, outer_path, private) \
+	create_foreign_join_path(root, rel, target, rows, 0, startup, total, keys, outer, outer_path, NIL, private)
+#define foreign_upper_path(root, rel, target, rows, startup, total, keys, outer_path, private) \
+	create_foreign_upper_path(root, rel, target, rows, 0, startup, total, keys, outer_path, NIL, private)
+#elif PG_VERSION_NUM >= 170000
+#define foreign_scan_path(root, rel, target, rows, startup, total, keys, outer, outer_path, private) \
+	create_foreignscan_path(root, rel, target, rows, startup, total, keys, outer, outer_path, NIL, private)
+#define foreign_join_path(root, rel, target, rows, startup, total, keys, outer, outer_path, private) \
+	create_foreign_join_path(root, rel, target, rows, startup, total, keys, outer, outer_path, NIL, private)
+#define foreign_upper_path(root, rel, target, rows, startup, total, keys, outer_path, private) \
+	create_foreign_upper_path(root, rel, target, rows, startup, total, keys, outer_path, NIL, private)
+#else
+#define foreign_scan_path create_foreignscan_path
+#define foreign_join_path create_foreign_join_path
+#define foreign_upper_path create_foreign_upper_path
+#endif
+
+/* the role whose rights a foreign scan has, InvalidOid: the current user's */
+#include "executor/executor.h"
+#include "nodes/plannodes.h"
+
+static inline Oid
+foreign_scan_role(ForeignScan *plan, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	return plan->checkAsUser;
+#else
+	int			rti = plan->scan.scanrelid > 0 ? (int) plan->scan.scanrelid : bms_next_member(plan->fs_relids, -1);
+
+	return exec_rt_fetch(rti, estate)->checkAsUser;
+#endif
+}
+
+/* EXPLAIN's functions have headers of their own from 18 on */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
+/* whether text of the collation is ordered by its bytes */
+#include "utils/pg_locale.h"
+
+#if PG_VERSION_NUM >= 180000
+#define collation_is_c(collation) (pg_newlocale_from_collation(collation)->collate_is_c)
+#else
+#define collation_is_c(collation) lc_collate_is_c(collation)
+#endif
+
 #endif							/* APPFLOW_COMPAT_H */

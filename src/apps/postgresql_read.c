@@ -192,7 +192,7 @@ append_comparison(ReadQuery *query, const char *column, const char *operator, in
 static bool
 take_filter(ReadQuery *query, Filter *filter)
 {
-	AttrNumber	attnum = get_attnum(RelationGetRelid(query->rel), filter->field);
+	AttrNumber	attnum = filter->field == NULL ? 0 : get_attnum(RelationGetRelid(query->rel), filter->field);
 	Form_pg_attribute attr;
 	Oid			type;
 	Datum	   *values;

@@ -97,6 +97,7 @@ open_next_object(S3Reader *reader)
 	reader->object_name = psprintf("s3://%s/%s", reader->bucket, info.key);
 	reader->object = store_read(reader->store, reader->bucket, info.key);
 	MemoryContextSwitchTo(old);
+	reader->base.pages++;
 	reader->at_end = false;
 	reader->starved = true;
 	reader->start = reader->length = 0;

@@ -31,6 +31,9 @@
 /* how many retries this process still has; -1: any number */
 static int	retry_budget = -1;
 
+/* where calls that are made are counted */
+static HttpUse *current_use = NULL;
+
 /* ---------- making a call ---------- */
 
 /* Reset callback. */
@@ -54,6 +57,7 @@ http_call(const char *method, const char *url)
 	Call	   *call = palloc0(sizeof(Call));
 
 	call->public.context = context;
+	call->use = current_use;
 	call->public.method = pstrdup(method);
 	call->public.url = pstrdup(url);
 	call->public.repeatable = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
@@ -645,4 +649,21 @@ http_raise(HttpCall *base)
 					errmsg("request to \"%s\" failed: %s", shown, words));
 	}
 	pg_unreachable();
+}
+
+/* ---------- what calls do ---------- */
+
+HttpUse *
+http_count_into(HttpUse *use)
+{
+	HttpUse    *before = current_use;
+
+	current_use = use;
+	return before;
+}
+
+int64
+http_waited(void)
+{
+	return loop_waited();
 }

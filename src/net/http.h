@@ -51,6 +51,14 @@ typedef enum HttpFailure
 
 typedef struct HttpCall HttpCall;
 
+/* What calls have done, for those who want to know. */
+typedef struct HttpUse
+{
+	uint64		requests;		/* attempts */
+	uint64		retries;		/* of them, all but the first of a call */
+	uint64		received;		/* bytes of bodies, decompressed */
+} HttpUse;
+
 /*
  * What goes with each attempt of a call to the host it was made for: never with
  * one that a redirect sends elsewhere.  Members may be NULL; all may raise errors.
@@ -191,6 +199,15 @@ extern void http_set_retry_budget(int retries);
 
 /* Wait that many milliseconds, while calls move on. */
 extern void http_pause(int64 delay);
+
+/*
+ * Calls that are made from here on count there (NULL: nowhere), for as long as
+ * they last.  Returns where they did before; to be undone on errors, too.
+ */
+extern HttpUse *http_count_into(HttpUse *use);
+
+/* Microseconds that this process has waited for calls. */
+extern int64 http_waited(void);
 
 /* A URL as it may be shown. */
 extern char *http_shown_url(const char *url);

@@ -178,6 +178,8 @@ take_body(char *data, size_t size, size_t count, void *arg)
 		return 0;
 	}
 	call->received += length;
+	if (call->use != NULL)
+		call->use->received += length;
 	return length;
 }
 
@@ -510,6 +512,11 @@ http_attempt_start(Call *call)
 	good = curl_easy_setopt(call->handle, CURLOPT_HTTPHEADER, call->lines) == CURLE_OK;
 
 	call->public.attempts++;
+	if (call->use != NULL)
+	{
+		call->use->requests++;
+		call->use->retries += call->public.attempts > 1;
+	}
 	call->last_activity = loop_now();
 	if (!good || !loop_add(call->handle, attempt_ended))
 		http_out_of_memory();

@@ -50,6 +50,7 @@ typedef struct Call
 	HttpCall	public;
 
 	CallState	state;
+	HttpUse    *use;			/* to be counted there, or NULL */
 	Header	   *headers;
 	Header	  **last_header;
 	int64		next_attempt;	/* time, in CALL_WAITING */

@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "miscadmin.h"
 #include "net/loop.h"
+#include "portability/instr_time.h"
 #include "record/errors.h"
 #include "storage/fd.h"
 #include "storage/latch.h"
@@ -38,6 +39,7 @@ static CURLM *multi = NULL;
 static int	epoll_fd = -1;
 static int64 timer = -1;		/* when libcurl wants to be called, -1: not */
 static FinishedFunction finished_function;
+static int64 waited = 0;		/* microseconds */
 
 int64
 loop_now(void)
@@ -238,6 +240,8 @@ loop_wait(long timeout)
 {
 	static uint32 wait_event = 0;
 	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
+	instr_time	begin;
+	instr_time	end;
 	int			happened;
 
 	CHECK_FOR_INTERRUPTS();
@@ -256,13 +260,23 @@ loop_wait(long timeout)
 		events |= WL_TIMEOUT;
 	if (wait_event == 0)
 		wait_event = extension_wait_event("AppflowHttp");
+	INSTR_TIME_SET_CURRENT(begin);
 	happened = WaitLatchOrSocket(MyLatch, events | WL_SOCKET_READABLE, epoll_fd, timeout, wait_event);
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, begin);
+	waited += INSTR_TIME_GET_MICROSEC(end);
 	if (happened & WL_LATCH_SET)
 	{
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}
 	(void) run_ready();
+}
+
+int64
+loop_waited(void)
+{
+	return waited;
 }
 
 bool

@@ -47,6 +47,9 @@ extern bool loop_ready(void);
  */
 extern void loop_run_quietly(int timeout);
 
+/* Microseconds spent in loop_wait(). */
+extern int64 loop_waited(void);
+
 /* Milliseconds of a clock that only goes forward. */
 extern int64 loop_now(void);
 

@@ -132,7 +132,14 @@ struct RecordReader
 	bool		(*next) (RecordReader *reader, Batch *batch);
 	void		(*close) (RecordReader *reader);
 
+	/*
+	 * Whether next() would not have to wait; lets transfers move on.  NULL: it
+	 * cannot tell.
+	 */
+	bool		(*ready) (RecordReader *reader);
+
 	uint64		bytes;			/* bytes read from the source so far */
+	uint64		pages;			/* pages or objects begun so far; 0: it has none */
 
 	/*
 	 * Events (ReadRequest.position): the place behind all records that next() has

@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * fdw.c
+ *	  The foreign-data wrapper appflow_fdw: every entity of every connector as a
+ *	  foreign table.
+ *
+ * IDENTIFICATION
+ *	  src/fdw/fdw.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fdw/fdw.h"
+#include "fmgr.h"
+
+PG_FUNCTION_INFO_V1(appflow_fdw_handler);
+
+/*
+ * appflow_fdw_handler() returns fdw_handler
+ */
+Datum
+appflow_fdw_handler(PG_FUNCTION_ARGS)
+{
+	FdwRoutine *routine = makeNode(FdwRoutine);
+
+	fdw_plan_routine(routine);
+	fdw_scan_routine(routine);
+	fdw_explain_routine(routine);
+	PG_RETURN_POINTER(routine);
+}
