@@ -248,9 +248,8 @@ ends_with(const char *text, const char *end)
 	return length >= end_length && strcmp(text + length - end_length, end) == 0;
 }
 
-/* platform events and change data capture: to be listened to, not queried */
-static bool
-is_event(const char *name)
+bool
+salesforce_is_event(const char *name)
 {
 	return ends_with(name, "__e") || ends_with(name, "ChangeEvent");
 }
@@ -275,7 +274,7 @@ salesforce_list_entities(ConnectorSession *session, const char *path)
 		Entity	   *entity;
 
 		if (name == NULL || jsonb_get_bool(object, "deprecatedAndHidden", false) ||
-			(!jsonb_get_bool(object, "queryable", false) && !is_event(name)))
+			(!jsonb_get_bool(object, "queryable", false) && !salesforce_is_event(name)))
 			continue;
 		entity = palloc0(sizeof(Entity));
 		entity->name = name;
@@ -435,20 +434,32 @@ describe_now(ConnectorSession *session, const char *entity)
 	return schema;
 }
 
+/* what has been described in this session; NULL: has not */
+static const Schema *
+find_described(ConnectorSession *session, const char *entity)
+{
+	ListCell   *lc;
+
+	foreach(lc, state_of(session)->described)
+	{
+		Described  *described = lfirst(lc);
+
+		if (strcmp(described->entity, entity) == 0)
+			return described->schema;
+	}
+	return NULL;
+}
+
 const Schema *
 salesforce_describe(ConnectorSession *session, const char *entity)
 {
 	SalesforceState *state = state_of(session);
 	MemoryContext old;
 	Described  *described;
-	ListCell   *lc;
+	const Schema *known = find_described(session, entity);
 
-	foreach(lc, state->described)
-	{
-		described = lfirst(lc);
-		if (strcmp(described->entity, entity) == 0)
-			return described->schema;
-	}
+	if (known != NULL)
+		return known;
 	old = MemoryContextSwitchTo(session->context);
 	described = palloc(sizeof(Described));
 	described->entity = pstrdup(entity);
@@ -456,6 +467,40 @@ salesforce_describe(ConnectorSession *session, const char *entity)
 	state->described = lappend(state->described, described);
 	MemoryContextSwitchTo(old);
 	return described->schema;
+}
+
+const Field *
+salesforce_field(ConnectorSession *session, const Schema *described, const char *name, bool ask)
+{
+	while (described != NULL)
+	{
+		const char *dot = strchr(name, '.');
+		const Field *parent = NULL;
+		int			found = schema_find(described, name);
+
+		if (found >= 0)
+			return &described->fields[found];
+		if (dot == NULL)
+			return NULL;
+		for (int i = 0; i < described->nfields; i++)
+		{
+			const Field *field = &described->fields[i];
+			size_t		length = dot - name;
+
+			if (field->relationship != NULL && strlen(field->relationship) == length &&
+				strncmp(field->relationship, name, length) == 0)
+				parent = field;
+			else if (salesforce_is_compound(field) && strlen(field->name) == length &&
+					 strncmp(field->name, name, length) == 0)
+				return field;
+		}
+		if (parent == NULL || parent->references == NULL)
+			return NULL;
+		described = ask ? salesforce_describe(session, parent->references) :
+			find_described(session, parent->references);
+		name = dot + 1;
+	}
+	return NULL;
 }
 
 static Schema *
@@ -469,6 +514,8 @@ const Connector salesforce_connector = {
 	.list_entities = salesforce_list_entities,
 	.describe_entity = salesforce_describe_entity,
 	.open_writer = salesforce_open_writer,
+	.plan_read = salesforce_plan_read,
+	.open_reader = salesforce_open_reader,
 	.check_properties = salesforce_check_properties,
 	.batch_size = salesforce_batch_size,
 };

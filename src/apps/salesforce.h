@@ -66,8 +66,20 @@ extern SalesforceApi salesforce_api(Jsonb *properties);
 /* is that a name that may stand in a path or a query: letters, digits, _ (and dots, if said so)? */
 extern bool salesforce_is_name(const char *name, bool dotted);
 
+/* a platform event or change data capture: to be listened to, not queried */
+extern bool salesforce_is_event(const char *name);
+
 /* do values of that native type come and go as objects, which Bulk API 2.0 does not know? */
 extern bool salesforce_is_compound(const Field *field);
+
+/*
+ * The field of a name that may lead along relationships ("Account.Owner.Name") or into
+ * a compound field; NULL if there is none, or if nobody can tell: the entity at the
+ * other end is one of several, or has not been described in this session and must not
+ * be asked for.
+ */
+extern const Field *salesforce_field(ConnectorSession *session, const Schema *described, const char *name,
+									 bool ask);
 
 /* ---------- salesforce_soql.c ---------- */
 
@@ -75,19 +87,24 @@ extern bool salesforce_is_compound(const Field *field);
 typedef struct SoqlQuery
 {
 	char	   *text;			/* SOQL */
+	char	   *count;			/* SOQL that counts its records, without order and limit */
 	bool		all;			/* deleted records too: queryAll */
 } SoqlQuery;
 
 /*
  * The query for a request whose entity is described; sets taken of its filters, and
- * order_taken, limit_taken and aggregates_taken.  fields (of char *) are what is
- * selected, in the order of the reader's columns.  max_length is what the encoded
- * text may have: conditions that make it longer are left out.
+ * order_taken, limit_taken and aggregates_taken.  selected (of char *) are names of
+ * fields.  What the API cannot take is left out: conditions that make the text too long.
+ * ask: other entities may be asked for.
  */
-extern SoqlQuery soql_make(const ReadRequest *request, const Schema *described, List *fields, size_t max_length);
+extern SoqlQuery soql_make(ConnectorSession *session, ReadRequest *request, const Schema *described,
+						   List *selected, SalesforceApi api, bool ask);
 
-/* a string literal, quoted and escaped */
-extern void soql_append_string(StringInfo out, const char *text, bool pattern);
+/* may the query stand in a URL? */
+extern bool soql_fits_url(const char *text);
+
+/* the name of an aggregate in the answer */
+extern char *soql_aggregate_name(int number);
 
 /* ---------- reading ---------- */
 

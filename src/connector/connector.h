@@ -83,6 +83,12 @@ extern char *filter_prepare(Filter *filter);
  */
 extern bool filter_matches(const Filter *filter, Batch *batch, const Cell *cell, char **problem);
 
+/*
+ * The instant that an operand names, epoch milliseconds or ISO 8601: days for
+ * FIELD_DATE, otherwise microseconds.  False if it is none.
+ */
+extern bool filter_parse_time(const char *text, FieldType type, int64 *value);
+
 extern bool filter_operator_from_name(const char *name, FilterOperator *operator);
 
 /* AppFlow's name of one of its operators */

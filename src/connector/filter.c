@@ -112,12 +112,8 @@ comparison_of(FieldType type)
 	return COMPARE_TEXT;
 }
 
-/*
- * The instant an operand names: epoch milliseconds as AppFlow sends them, or
- * ISO 8601.
- */
-static bool
-parse_time_operand(const char *text, FieldType type, int64 *value)
+bool
+filter_parse_time(const char *text, FieldType type, int64 *value)
 {
 	int64		millis;
 	bool		has_zone;
@@ -158,8 +154,8 @@ prepare_operand(const Filter *filter, const char *text, FilterOperand *operand)
 	{
 		operand->comparison = COMPARE_TEXT;
 		operand->numeric = number_parse(text, operand->length);
-		operand->is_date = parse_time_operand(text, FIELD_DATE, &operand->date);
-		operand->is_time = parse_time_operand(text, FIELD_DATETIME, &operand->time);
+		operand->is_date = filter_parse_time(text, FIELD_DATE, &operand->date);
+		operand->is_time = filter_parse_time(text, FIELD_DATETIME, &operand->time);
 		return NULL;
 	}
 	operand->comparison = filter->operator == FILTER_CONTAINS ? COMPARE_TEXT : comparison_of(filter->type);
@@ -182,7 +178,7 @@ prepare_operand(const Filter *filter, const char *text, FilterOperand *operand)
 				operand->value = flag;
 				return NULL;
 			}
-			if (!parse_time_operand(text, filter->type, &operand->value))
+			if (!filter_parse_time(text, filter->type, &operand->value))
 				return psprintf("\"%s\" is neither an ISO 8601 %s nor epoch milliseconds", text,
 								filter->type == FIELD_DATE ? "date" : "date and time");
 			return NULL;
