@@ -404,6 +404,13 @@ set_options(Call *call)
 	if (public->platform || (cached_places[POLICY_LOCAL] && !net_allow_local_endpoints) ||
 		(cached_places[POLICY_PRIVATE] && !net_allow_private_networks))
 		curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L);
+
+	/*
+	 * libcurl sends a request once more if a connection that it used before ends
+	 * without an answer.  The first may have arrived all the same.
+	 */
+	if (!public->repeatable)
+		curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L);
 	if (public->platform)
 		curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
 
