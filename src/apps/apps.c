@@ -16,6 +16,7 @@ static const Connector *const apps[] = {
 	&s3_connector,
 	&postgresql_connector,
 	&salesforce_connector,
+	&sap_odata_connector,
 };
 
 const Connector *

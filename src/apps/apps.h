@@ -19,6 +19,7 @@
 extern const Connector s3_connector;
 extern const Connector salesforce_connector;
 extern const Connector postgresql_connector;
+extern const Connector sap_odata_connector;
 
 /* Settings of the applications; for _PG_init. */
 extern void apps_define_settings(void);

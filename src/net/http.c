@@ -483,6 +483,12 @@ http_set_retry_budget(int retries)
 const char *
 http_response_header(HttpCall *base, const char *name)
 {
+	return http_response_header_nth(base, name, 0);
+}
+
+const char *
+http_response_header_nth(HttpCall *base, const char *name, int n)
+{
 	Call	   *call = (Call *) base;
 	const char *line = call->response_headers.data;
 	size_t		length = strlen(name);
@@ -491,7 +497,7 @@ http_response_header(HttpCall *base, const char *name)
 	{
 		const char *end = line + strcspn(line, "\r\n");
 
-		if (pg_strncasecmp(line, name, length) == 0 && line[length] == ':')
+		if (pg_strncasecmp(line, name, length) == 0 && line[length] == ':' && n-- == 0)
 		{
 			const char *value = line + length + 1;
 			MemoryContext old = MemoryContextSwitchTo(base->context);

@@ -174,6 +174,9 @@ extern void http_send_end(HttpCall *call);
 /* Value of a header of the answer, or NULL. */
 extern const char *http_response_header(HttpCall *call, const char *name);
 
+/* The same of the nth header of that name, counted from 0. */
+extern const char *http_response_header_nth(HttpCall *call, const char *name, int n);
+
 /*
  * Some of the body: fills buffer as far as bytes are at hand, waits if none are,
  * and returns how many; 0 is the end.  http_try_read() returns false when the
