@@ -201,8 +201,6 @@ sap_split_entity(const char *entity, char **service, char **set)
 pg_noreturn static void
 no_metadata(ConnectorSession *session, HttpCall *call, const char *service, const char *problem)
 {
-	size_t		length;
-	const char *body = http_body(call, &length);
 	const char *type = http_response_header(call, "Content-Type");
 	bool		page = type != NULL && pg_strncasecmp(type, "text/html", 9) == 0;
 
@@ -211,8 +209,7 @@ no_metadata(ConnectorSession *session, HttpCall *call, const char *service, cons
 										call->method, http_shown_url(call->url), call->status) :
 			appflow_error_detail(WF_CONNECTOR, "%s %s answered with status %d.",
 								 call->method, http_shown_url(call->url), call->status),
-			errmsg("what SAPOData says of service \"%s\" is no $metadata document: %s", service,
-				   length == 0 ? "it is empty" : problem),
+			errmsg("what SAPOData says of service \"%s\" is no $metadata document: %s", service, problem),
 			page ? errhint("This may be a page to log on at: see the credentials and disableSSO of connector profile \"%s\".",
 						   session->profile_name) : 0);
 }

@@ -82,6 +82,12 @@ extern char *edm_set_label(const EdmDocument *document, const char *set);
 /* An entity set, in the current memory context; NULL: there is none of that name. */
 extern ODataEntity *edm_entity(const EdmDocument *document, const char *service, const char *set);
 
+/*
+ * A copy of what was described, with the types that its native names stand for: the
+ * wire form has no names for some.
+ */
+extern Schema *edm_refine(const Schema *described);
+
 extern ODataNavigation *odata_navigation(const ODataEntity *entity, const char *name, size_t length);
 
 /* ---------- sap_odata.c ---------- */
@@ -164,7 +170,7 @@ extern void odata_option(StringInfo target, const char *name, const char *value)
  * field's type: dates as /Date(0)/, numbers in quotes, and so on.  What cannot be
  * is left as it is.
  */
-extern void odata_adapt_column(ODataVersion version, const Field *field, Batch *batch, Cell *cells);
+extern void odata_adapt_column(const Field *field, Batch *batch, Cell *cells);
 
 /* A cell, canonical for the field, as JSON. */
 extern void odata_append_json(ODataVersion version, const Field *field, const Cell *cell, StringInfo out);

@@ -582,6 +582,28 @@ static const struct
 	{"Edm.TimeOfDay", FIELD_TIME},
 };
 
+Schema *
+edm_refine(const Schema *described)
+{
+	Schema	   *schema = schema_create();
+
+	for (int i = 0; i < described->nfields; i++)
+	{
+		const Field *from = &described->fields[i];
+		Field	   *field = schema_add(schema, from->name, from->type);
+		char	   *name = field->name;
+
+		*field = *from;
+		field->name = name;
+		for (int j = 0; from->type == FIELD_STRING && from->native_type != NULL && j < (int) lengthof(edm_types); j++)
+		{
+			if (strcmp(edm_types[j].name, from->native_type) == 0)
+				field->type = edm_types[j].type;
+		}
+	}
+	return schema;
+}
+
 /* an attribute that is a number; -1: absent, or "max" and "variable" */
 static int
 number_attribute(const Element *element, const char *name)

@@ -17,6 +17,8 @@
 
 #include "apps/sap_odata.h"
 #include "codec/text.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "record/errors.h"
 #include "record/number.h"
 #include "utils/builtins.h"

@@ -108,13 +108,17 @@ adapt_duration(Batch *batch, Cell *cell)
 	pfree(text);
 }
 
-/* base64url without padding as base64 */
+/* base64url without padding as base64; version 4 has it, and some servers of version 2 */
 static void
 adapt_base64url(Batch *batch, Cell *cell)
 {
 	size_t		padded = (cell->length + 3) / 4 * 4;
-	char	   *copy = batch_alloc(batch, padded + 1);
+	char	   *copy;
 
+	if (padded == cell->length && memchr(cell->data, '-', cell->length) == NULL &&
+		memchr(cell->data, '_', cell->length) == NULL)
+		return;
+	copy = batch_alloc(batch, padded + 1);
 	for (size_t i = 0; i < padded; i++)
 	{
 		char		c = i < cell->length ? cell->data[i] : '=';
@@ -125,7 +129,7 @@ adapt_base64url(Batch *batch, Cell *cell)
 }
 
 void
-odata_adapt_column(ODataVersion version, const Field *field, Batch *batch, Cell *cells)
+odata_adapt_column(const Field *field, Batch *batch, Cell *cells)
 {
 	for (uint32 r = 0; r < batch->nrows; r++)
 	{
@@ -158,8 +162,7 @@ odata_adapt_column(ODataVersion version, const Field *field, Batch *batch, Cell 
 				adapt_duration(batch, cell);
 				break;
 			case FIELD_BINARY:
-				if (version == ODATA_V4)
-					adapt_base64url(batch, cell);
+				adapt_base64url(batch, cell);
 				break;
 			default:
 				return;
