@@ -94,7 +94,7 @@ sub tell
 	return;
 }
 
-sub ask { my ($self, $url) = @_; return $json->decode(HTTP::Tiny->new->get($url)->{content}); }
+sub ask { my ($self, $url) = @_; return JSON::PP->new->utf8->decode(HTTP::Tiny->new->get($url)->{content}); }
 
 # requests since the last time whose URL matches, as "METHOD URL", decoded
 sub seen
