@@ -100,9 +100,16 @@ extern int no_such_variable
 #define extension_wait_event(name) ((uint32) PG_WAIT_EXTENSION)
 #endif
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "utils/acl.h"
 #include "utils/regproc.h"
+
+#if PG_VERSION_NUM >= 160000
+#define relation_is_owned(relation, role) object_ownercheck(RelationRelationId, relation, role)
+#else
+#define relation_is_owned(relation, role) pg_class_ownercheck(relation, role)
+#endif
 
 #if PG_VERSION_NUM >= 160000
 #define function_aclcheck(function, role) object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE)

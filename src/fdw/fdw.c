@@ -27,5 +27,6 @@ appflow_fdw_handler(PG_FUNCTION_ARGS)
 	fdw_plan_routine(routine);
 	fdw_scan_routine(routine);
 	fdw_explain_routine(routine);
+	fdw_import_routine(routine);
 	PG_RETURN_POINTER(routine);
 }

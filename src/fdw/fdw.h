@@ -14,6 +14,7 @@
  *	  async.c		the same under an asynchronous append
  *	  explain.c		what EXPLAIN tells of it
  *	  analyze.c		samples for ANALYZE
+ *	  entities.c	entities and their fields
  *	  import.c		IMPORT FOREIGN SCHEMA
  *	  refresh.c		a table follows its entity
  *
@@ -359,5 +360,38 @@ enum FdwPrivate
 {
 	FDW_PRIVATE_REQUEST
 };
+
+/* ---------- entities.c ---------- */
+
+/* SQL as the user, with a search path that is safe */
+typedef struct FdwSql
+{
+	MemoryContext caller;		/* texts go there */
+	int			settings;
+	bool		snapshot;
+} FdwSql;
+
+extern void fdw_sql_begin(FdwSql *sql);
+extern void fdw_sql_end(const FdwSql *sql);
+
+/* Execute with texts as $1 ... (NULL: null); how many rows. */
+extern uint64 fdw_sql_execute(const char *statement, int nvalues, const char *const *values);
+
+/* text of a column (from 1) of a row of the last statement, or NULL */
+extern char *fdw_sql_text(const FdwSql *sql, uint64 row, int column);
+
+/* Entities (of Entity *) under a path, with their groups. */
+extern List *fdw_list_entities(const TableOptions *options, const char *path);
+extern Schema *fdw_describe_entity(const TableOptions *options, const char *entity);
+
+/* The next description is asked for anew. */
+extern void fdw_forget_entity(const TableOptions *options, const char *entity);
+
+/* ---------- import.c ---------- */
+
+extern void fdw_import_routine(FdwRoutine *routine);
+
+/* the name of a table or column for that of an entity or field */
+extern char *fdw_local_name(const char *name, bool as_is, List *taken);
 
 #endif							/* APPFLOW_FDW_H */

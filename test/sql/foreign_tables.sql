@@ -57,3 +57,29 @@ SELECT * FROM f.nothing;
 CREATE FOREIGN TABLE f.narrow (id smallint, name int) SERVER pg OPTIONS (entity 'public.item');
 SELECT id FROM f.narrow WHERE id = 2;
 SELECT name FROM f.narrow WHERE id = 2;
+
+-- import: names, types, keys; LIMIT TO and EXCEPT take the entity's name or the table's
+CREATE SCHEMA app;
+CREATE TABLE app."OrderLine" ("OrderID" bigint PRIMARY KEY, "AnnualRevenue" numeric(12,2) NOT NULL, "HTTPServer" text,
+	"x-y" int, "X_Y" int, "Made" timestamptz, data jsonb);
+CREATE TABLE app.other (a int);
+CREATE TABLE app.third (a int);
+CREATE SCHEMA imported;
+IMPORT FOREIGN SCHEMA nowhere FROM SERVER pg INTO imported;
+IMPORT FOREIGN SCHEMA app FROM SERVER pg INTO imported OPTIONS (case 'lower');
+IMPORT FOREIGN SCHEMA app FROM SERVER pg INTO imported OPTIONS (naming 'upper');
+IMPORT FOREIGN SCHEMA app LIMIT TO (order_line) FROM SERVER pg INTO imported;
+\d imported.*
+DROP FOREIGN TABLE imported.order_line;
+IMPORT FOREIGN SCHEMA app EXCEPT (third, order_line) FROM SERVER pg INTO imported;
+\d imported.*
+DROP FOREIGN TABLE imported.other;
+IMPORT FOREIGN SCHEMA app LIMIT TO ("app.""OrderLine""") FROM SERVER pg INTO imported OPTIONS (naming 'as_is');
+\d imported.*
+SELECT * FROM appflow.refresh_foreign_table('imported."OrderLine"');
+ALTER TABLE app."OrderLine" ADD "NewOne" date NOT NULL, DROP "x-y", ALTER "AnnualRevenue" TYPE text, ALTER "AnnualRevenue" DROP NOT NULL;
+SELECT * FROM appflow.refresh_foreign_table('imported."OrderLine"');
+SELECT * FROM appflow.refresh_foreign_table('imported."OrderLine"', drop_columns => true);
+SELECT * FROM appflow.refresh_foreign_table('imported."OrderLine"');
+\d imported.*
+SELECT * FROM appflow.refresh_foreign_table('app.other');
