@@ -19,7 +19,7 @@
 
 #define SELECT_PROFILE \
 	"SELECT connector_profile_name, owner::oid, connector_type, connector_label, connection_mode, " \
-	"properties, has_credentials, credentials_id FROM appflow.connector_profile " \
+	"properties, has_credentials, credentials_id, kms_arn FROM appflow.connector_profile " \
 	"WHERE connector_profile_name OPERATOR(pg_catalog.=) $1"
 
 /* flows that use the profile $1; the two members are indexed */
@@ -51,6 +51,7 @@ profile_get(const char *name, RowHold hold)
 		profile->properties = catalog_get_jsonb(&access, 0, 6);
 		profile->has_credentials = catalog_get_bool(0, 7);
 		profile->credentials_id = catalog_get_text(&access, 0, 8);
+		profile->kms_arn = catalog_get_text(&access, 0, 9);
 	}
 	catalog_end(&access);
 	return profile;
@@ -90,12 +91,12 @@ profile_own(const char *name, RowHold hold)
 }
 
 bool
-profile_insert(ProfileRow *profile, const char *kms_arn, const char *created_by)
+profile_insert(ProfileRow *profile, const char *created_by)
 {
 	CatalogAccess access;
 	CatalogValue values[] = {
 		catalog_text(profile->name), catalog_oid(profile->owner), catalog_text(profile->connector_type),
-		catalog_text(profile->connector_label), catalog_text(profile->connection_mode), catalog_text(kms_arn),
+		catalog_text(profile->connector_label), catalog_text(profile->connection_mode), catalog_text(profile->kms_arn),
 		catalog_jsonb(profile->properties), catalog_bool(profile->has_credentials), catalog_text(created_by)
 	};
 	bool		inserted;

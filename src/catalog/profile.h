@@ -39,6 +39,7 @@ typedef struct ProfileRow
 	Jsonb	   *properties;		/* ConnectorProfileProperties */
 	bool		has_credentials;
 	char	   *credentials_id;
+	char	   *kms_arn;		/* of the key that seals its credentials; NULL: the master key */
 } ProfileRow;
 
 /* The profile of that name, or NULL. */
@@ -56,8 +57,8 @@ extern ProfileRow *profile_own(const char *name, RowHold hold);
 /* The same as profile_use() for another role than the user: a flow's owner, when its flow runs. */
 extern ProfileRow *profile_use_as(const char *name, RowHold hold, Oid role);
 
-/* Insert, with owner, type, label, mode, properties and has_credentials; false if the name is taken. */
-extern bool profile_insert(ProfileRow *profile, const char *kms_arn, const char *created_by);
+/* Insert, with all but credentials_id, which is chosen here; false if the name is taken. */
+extern bool profile_insert(ProfileRow *profile, const char *created_by);
 
 /* Set mode, properties and has_credentials of the profile of that name. */
 extern void profile_update(const ProfileRow *profile);

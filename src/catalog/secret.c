@@ -28,6 +28,7 @@
 #include "record/errors.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "vault/kms.h"
 #include "vault/vault.h"
 
 #define MAX_SECRET (1024 * 1024)	/* bytes */
@@ -63,13 +64,17 @@ bytes_value(bytea *value)
 	};
 }
 
+/* a copy in the caller's memory context */
 static bytea *
-get_bytes(uint64 row, int column)
+get_bytes(const CatalogAccess *access, uint64 row, int column)
 {
 	bool		isnull;
 	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	MemoryContext old = MemoryContextSwitchTo(access->caller);
+	bytea	   *copy = DatumGetByteaPCopy(value);
 
-	return isnull ? NULL : DatumGetByteaPP(value);
+	MemoryContextSwitchTo(old);
+	return copy;
 }
 
 /* ---------- errors ---------- */
@@ -111,16 +116,56 @@ lock_table(const char *mode)
 	catalog_execute(psprintf("LOCK TABLE appflow.secret IN %s MODE", mode), 0, NULL);
 }
 
+/*
+ * What is in sealed_key of a secret that is sealed under a key of KMS: a byte that
+ * says so, the length of KMS's blob in two, the blob, and the data key sealed under
+ * the key in the blob.
+ */
+#define KMS_FORM 0x4b
+#define KMS_HEADER 3
+
+typedef struct SealedParts
+{
+	const uint8_t *blob;
+	size_t		blob_length;
+	const uint8_t *key;
+	size_t		key_length;
+} SealedParts;
+
+/* false: it is not of that form */
+static bool
+split_sealed_key(const uint8_t *bytes, size_t length, SealedParts *parts)
+{
+	if (length < KMS_HEADER || bytes[0] != KMS_FORM)
+		return false;
+	parts->blob = bytes + KMS_HEADER;
+	parts->blob_length = (size_t) bytes[1] << 8 | bytes[2];
+	if (parts->blob_length > length - KMS_HEADER)
+		return false;
+	parts->key = parts->blob + parts->blob_length;
+	parts->key_length = length - KMS_HEADER - parts->blob_length;
+	return true;
+}
+
 void
 secret_put(const char *purpose, const char *name, const char *text)
+{
+	secret_put_under(purpose, name, text, NULL);
+}
+
+void
+secret_put_under(const char *purpose, const char *name, const char *text, const char *kms_arn)
 {
 	SealLabel	label = label_of(purpose, name);
 	CatalogAccess access;
 	CatalogValue values[5];
 	SealKey		master;
 	SealResult	result;
-	bytea	   *sealed_key = palloc0(VARHDRSZ + SEALED_KEY_SIZE);
+	bytea	   *sealed_key;
 	bytea	   *sealed_text;
+	uint8_t    *blob = NULL;
+	size_t		blob_length = 0;
+	size_t		header;
 	char	   *utf8;
 	size_t		length;
 
@@ -129,21 +174,37 @@ secret_put(const char *purpose, const char *name, const char *text)
 				appflow_error(WF_VALIDATION),
 				errmsg("credentials of %s \"%s\" must not be longer than %d bytes", purpose, name, MAX_SECRET));
 
+	/* keys of KMS are not replaced by rewrapping, so that nobody is kept waiting for AWS */
+	if (kms_arn != NULL)
+		blob = kms_make_key(kms_arn, label, &blob_length, &master);
+	header = VARHDRSZ + (blob == NULL ? 0 : KMS_HEADER + blob_length);
+	sealed_key = palloc0(header + SEALED_KEY_SIZE);
+	if (blob != NULL)
+	{
+		uint8_t    *bytes = (uint8_t *) VARDATA(sealed_key);
+
+		bytes[0] = KMS_FORM;
+		bytes[1] = (uint8_t) (blob_length >> 8);
+		bytes[2] = (uint8_t) blob_length;
+		memcpy(bytes + KMS_HEADER, blob, blob_length);
+	}
+
 	catalog_begin(&access);
 	lock_table("ROW EXCLUSIVE");
-	master = vault_current_key();
+	if (blob == NULL)
+		master = vault_current_key();
 
 	/* nothing from here to the wiping raises an error, but for want of memory */
 	utf8 = to_utf8(text);
 	length = strlen(utf8);
 	sealed_text = palloc0(VARHDRSZ + length + SEAL_OVERHEAD);
 	result = seal_close(master, label, utf8, length,
-						(uint8_t *) VARDATA(sealed_key), (uint8_t *) VARDATA(sealed_text));
+						(uint8_t *) sealed_key + header, (uint8_t *) VARDATA(sealed_text));
 	if (utf8 != text)
 		OPENSSL_cleanse(utf8, length);
 	if (result != SEAL_OK)
 		refused(purpose, name, master.id, result);
-	SET_VARSIZE(sealed_key, VARHDRSZ + SEALED_KEY_SIZE);
+	SET_VARSIZE(sealed_key, header + SEALED_KEY_SIZE);
 	SET_VARSIZE(sealed_text, VARHDRSZ + length + SEAL_OVERHEAD);
 
 	values[0] = catalog_text(purpose);
@@ -229,26 +290,31 @@ from_utf8(OpenedSecret *opened, size_t length, const char *purpose, const char *
 	return converted->text;
 }
 
-/* The secret of a row, opened in a context. */
+/* The secret of a row, opened in the current memory context. */
 static char *
-open_row(uint64 row, const char *purpose, const char *name, MemoryContext context)
+open_sealed(const char *purpose, const char *name, const char *key_id, bytea *sealed_key, bytea *sealed_text)
 {
+	MemoryContext context = CurrentMemoryContext;
 	SealLabel	label = label_of(purpose, name);
-	char	   *key_id = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1);
-	bytea	   *sealed_key = get_bytes(row, 2);
-	bytea	   *sealed_text = get_bytes(row, 3);
 	size_t		length = VARSIZE_ANY_EXHDR(sealed_text);
+	SealedParts parts = {.key = (uint8_t *) VARDATA_ANY(sealed_key),.key_length = VARSIZE_ANY_EXHDR(sealed_key)};
 	OpenedSecret *opened;
 	SealKey		master;
 	SealResult	result;
 
-	if (!vault_find_key(key_id, &master, NULL))
+	if (kms_is_arn(key_id))
+	{
+		if (!split_sealed_key(parts.key, parts.key_length, &parts))
+			refused(purpose, name, key_id, SEAL_KEY_REFUSED);
+		master = kms_open_key(key_id, label, parts.blob, parts.blob_length);
+	}
+	else if (!vault_find_key(key_id, &master, NULL))
 		key_missing(purpose, name, key_id);
 
 	/* as long as what is sealed, which is longer by more than the zero behind it */
 	opened = new_opened(context, length + 1);
 	result = seal_open(master, label,
-					   (uint8_t *) VARDATA_ANY(sealed_key), VARSIZE_ANY_EXHDR(sealed_key),
+					   parts.key, parts.key_length,
 					   (uint8_t *) VARDATA_ANY(sealed_text), length, opened->text);
 	if (result != SEAL_OK)
 		refused(purpose, name, key_id, result);
@@ -260,15 +326,21 @@ secret_get(const char *purpose, const char *name)
 {
 	CatalogAccess access;
 	CatalogValue values[2];
-	char	   *text = NULL;
+	char	   *key_id = NULL;
+	bytea	   *sealed_key = NULL;
+	bytea	   *sealed_text = NULL;
 
 	catalog_begin(&access);
 	values[0] = catalog_text(purpose);
 	values[1] = catalog_text(name);
 	if (catalog_execute("SELECT key_id, sealed_key, sealed_text FROM appflow.secret" WHERE_SECRET, 2, values) > 0)
-		text = open_row(0, purpose, name, access.caller);
+	{
+		key_id = catalog_get_text(&access, 0, 1);
+		sealed_key = get_bytes(&access, 0, 2);
+		sealed_text = get_bytes(&access, 0, 3);
+	}
 	catalog_end(&access);
-	return text;
+	return key_id == NULL ? NULL : open_sealed(purpose, name, key_id, sealed_key, sealed_text);
 }
 
 void
@@ -316,7 +388,8 @@ secret_rewrap_all(bool new_key)
 	current = vault_current_key();
 	values[0] = catalog_text(current.id);
 	nrows = catalog_execute("SELECT purpose, name, key_id, sealed_key FROM appflow.secret "
-							"WHERE key_id OPERATOR(pg_catalog.<>) $1", 1, values);
+							"WHERE key_id OPERATOR(pg_catalog.<>) $1 "
+							"AND pg_catalog.strpos(key_id, ':') OPERATOR(pg_catalog.=) 0", 1, values);
 	rows = SPI_tuptable;
 	of_row = AllocSetContextCreate(CurrentMemoryContext, "secret", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(of_row);

@@ -20,8 +20,12 @@
 
 #include "postgres.h"
 
-/* Seal and store; replaces what was there. */
+/*
+ * Seal and store; replaces what was there.  Under the key of AWS KMS of that ARN, or
+ * with NULL under the master key.
+ */
 extern void secret_put(const char *purpose, const char *name, const char *text);
+extern void secret_put_under(const char *purpose, const char *name, const char *text, const char *kms_arn);
 
 /*
  * The secret's text, or NULL if there is none, in the current memory context.

@@ -22,6 +22,8 @@
 #include "flow/profile_auth.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "net/aws_json.h"
+#include "net/aws_service.h"
 #include "net/signature.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
@@ -342,12 +344,13 @@ add_grant(const ProfileRow *profile, Jsonb *members, Jsonb *extra, const char *r
 	Jsonb	   *code = jsonb_get_container(members, "oAuthRequest");
 	char	   *assertion = jsonb_get_text(members, "jwtToken");
 	char	   *secret = jsonb_get_text(members, "clientSecret");
+	char	   *client_arn = jsonb_get_text(members, "clientCredentialsArn");
 
 	if (refresh_token == NULL)
 		refresh_token = jsonb_get_text(members, "refreshToken");
 	if (strcmp(grant, "CLIENT_CREDENTIALS") == 0)
 	{
-		if (jsonb_get_text(members, "clientId") == NULL)
+		if (jsonb_get_text(members, "clientId") == NULL && client_arn == NULL)
 			return false;
 		token_add_field(request, "grant_type", "client_credentials");
 		request->repeatable = true;
@@ -375,6 +378,12 @@ add_grant(const ProfileRow *profile, Jsonb *members, Jsonb *extra, const char *r
 		return false;
 	token_add_field(request, "client_id", jsonb_get_text(members, "clientId"));
 	token_add_field(request, "client_secret", secret);
+	if (client_arn != NULL && secret == NULL)
+	{
+		/* whoever may make the server read the secret may have it sent to the token URL */
+		aws_check_identity(profile->owner, "");
+		request->client_arn = client_arn;
+	}
 	return true;
 }
 
@@ -420,6 +429,34 @@ profile_token_request(const ProfileRow *profile, Jsonb *own, const char *refresh
 			token_add_field(request, lfirst(lc), jsonb_get_text(extra, lfirst(lc)));
 	}
 	return true;
+}
+
+void
+profile_token_client(TokenRequest *request)
+{
+	Jsonb	   *client;
+	char	   *id;
+	char	   *secret;
+
+	if (request->client_arn == NULL)
+		return;
+	client = aws_secret_value(request->client_arn, psprintf("Please validate the ClientCredentialsArn provided and please make sure "
+															"the server has required permissions to access the credentials (connector profile \"%s\")",
+															request->profile));
+	id = jsonb_get_text(client, "clientId");
+	secret = jsonb_get_text(client, "clientSecret");
+	if (id == NULL)
+		id = jsonb_get_text(client, "client_id");
+	if (secret == NULL)
+		secret = jsonb_get_text(client, "client_secret");
+	explicit_bzero(client, VARSIZE(client));
+	if (id == NULL || secret == NULL)
+		ereport(ERROR,
+				appflow_error(WF_AUTHENTICATION),
+				errmsg("secret \"%s\" of connector profile \"%s\" does not have clientId and clientSecret",
+					   request->client_arn, request->profile));
+	token_add_field(request, "client_id", id);
+	token_add_field(request, "client_secret", secret);
 }
 
 /* ---------- the authenticator ---------- */

@@ -45,6 +45,9 @@ extern char *profile_given_token(const ProfileRow *profile, Jsonb *own);
 extern bool profile_token_request(const ProfileRow *profile, Jsonb *own, const char *refresh_token,
 								  bool first, TokenRequest *request);
 
+/* Add the client that is a secret of AWS Secrets Manager to a request; asks AWS if there is one. */
+extern void profile_token_client(TokenRequest *request);
+
 /* The authenticator's obtain function for profiles; arg is the ProfileRow. */
 extern bool profile_obtain_token(Authenticator *authenticator, bool renew);
 

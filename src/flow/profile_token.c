@@ -118,7 +118,7 @@ fresh(const Record *record)
 }
 
 static void
-write_record(const char *profile, const char *credentials, const Record *record)
+write_record(const ProfileRow *profile, const char *credentials, const Record *record)
 {
 	StringInfoData text;
 	char		hash[65];
@@ -126,7 +126,7 @@ write_record(const char *profile, const char *credentials, const Record *record)
 	if (!sigv4_payload_hash(credentials, strlen(credentials), hash))
 		ereport(ERROR,
 				appflow_error(WF_INTERNAL),
-				errmsg("the token of connector profile \"%s\" could not be stored: the cryptographic library failed", profile));
+				errmsg("the token of connector profile \"%s\" could not be stored: the cryptographic library failed", profile->name));
 	initStringInfo(&text);
 	appendStringInfo(&text, "{\"credentials\":\"%s\",\"generation\":\"%s\",\"expiresAt\":" INT64_FORMAT ",\"accessToken\":",
 					 hash, record->generation, record->expires);
@@ -137,7 +137,7 @@ write_record(const char *profile, const char *credentials, const Record *record)
 		escape_json(&text, record->refresh_token);
 	}
 	appendStringInfoChar(&text, '}');
-	secret_put(PURPOSE, profile, text.data);
+	secret_put_under(PURPOSE, profile->name, text.data, profile->kms_arn);
 	secret_wipe(text.data);
 }
 
@@ -229,6 +229,7 @@ carry_out(Order *order)
 		order->outcome = OUTCOME_IMPOSSIBLE;
 		return;
 	}
+	profile_token_client(&request);
 	got = token_ask(&request);
 
 	/* before anybody uses it, what was got is on disk */
@@ -240,8 +241,8 @@ carry_out(Order *order)
 		record.refresh_token = got.refresh_token;
 	StartTransactionCommand();
 	MemoryContextSwitchTo(TopMemoryContext);
-	(void) need_profile(order->profile, HOLD_KEEP);
-	write_record(order->profile, credentials, &record);
+	profile = need_profile(order->profile, HOLD_KEEP);
+	write_record(profile, credentials, &record);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(TopMemoryContext);
 	answer(order, record.token, generation);

@@ -12,6 +12,7 @@
 
 #include <limits.h>
 
+#include "net/aws_json.h"
 #include "net/net.h"
 #include "utils/guc.h"
 
@@ -95,4 +96,5 @@ net_define_settings(void)
 							 "Allows requests to addresses of private networks.",
 							 "Services within the network of the server may trust whoever is there.",
 							 &net_allow_private_networks, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	aws_json_define_settings();
 }

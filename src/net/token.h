@@ -52,6 +52,7 @@ typedef struct TokenRequest
 	int			nfields;
 	const char *names[MAX_TOKEN_FIELDS];
 	const char *values[MAX_TOKEN_FIELDS];
+	const char *client_arn;		/* the secret that has the client's id and secret; NULL: none */
 	const char *user;			/* basic authentication of the client; NULL: none */
 	const char *password;
 } TokenRequest;

@@ -23,13 +23,15 @@
 #include "catalog/secret.h"
 #include "compat.h"
 #include "connector/traits.h"
-#include "miscadmin.h"
 #include "flow/custom_session.h"
+#include "miscadmin.h"
+#include "net/aws_service.h"
 #include "operations/operations.h"
 #include "operations/protocol.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/builtins.h"
+#include "vault/kms.h"
 
 PG_FUNCTION_INFO_V1(appflow_create_connector_profile);
 PG_FUNCTION_INFO_V1(appflow_update_connector_profile);
@@ -56,6 +58,20 @@ refuse_builtin(const char *name)
 				errmsg("Conflict executing request: Connector profile: %s is built in and cannot be changed or deleted", name));
 }
 
+/* A key of KMS is used with the server's identity: not for everybody. */
+static void
+check_key(const char *kms_arn)
+{
+	if (kms_arn == NULL)
+		return;
+	if (!kms_is_arn(kms_arn))
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("kmsArn \"%s\" names no key of AWS KMS", kms_arn),
+				errhint("It has the form arn:aws:kms:region:account:key/id."));
+	aws_check_identity(GetUserId(), ", or leave kmsArn away: then this server's master key seals the credentials");
+}
+
 /* Store the credentials, if any were sent. */
 static void
 put_credentials(ProfileRow *profile, Jsonb *credentials)
@@ -65,7 +81,7 @@ put_credentials(ProfileRow *profile, Jsonb *credentials)
 	if (credentials == NULL)
 		return;
 	text = JsonbToCString(NULL, &credentials->root, VARSIZE(credentials));
-	secret_put(PURPOSE, profile->name, text);
+	secret_put_under(PURPOSE, profile->name, text, profile->kms_arn);
 	secret_wipe(text);
 
 	/* tokens that were got with other credentials */
@@ -96,7 +112,6 @@ OPERATION(appflow_create_connector_profile, "CreateConnectorProfile")
 	Jsonb	   *response = operation_recall("CreateConnectorProfile", request);
 	Jsonb	   *config = jsonb_get_container(request, "connectorProfileConfig");
 	Jsonb	   *credentials = jsonb_get_container(config, "connectorProfileCredentials");
-	char	   *kms_arn = jsonb_get_text(request, "kmsArn");
 	ConnectorRow *connector = NULL;
 	ProfileRow	profile = {0};
 
@@ -109,6 +124,8 @@ OPERATION(appflow_create_connector_profile, "CreateConnectorProfile")
 	profile.connection_mode = jsonb_get_text(request, "connectionMode");
 	profile.properties = jsonb_get_container(config, "connectorProfileProperties");
 	profile.has_credentials = credentials != NULL && JB_ROOT_COUNT(credentials) > 0;
+	profile.kms_arn = jsonb_get_text(request, "kmsArn");
+	check_key(profile.kms_arn);
 
 	if (strcmp(profile.connector_type, connector_traits[CONNECTOR_CUSTOM].type) == 0 &&
 		profile.connector_label != NULL && strcmp(profile.connector_label, POSTGRESQL_LABEL) != 0)
@@ -123,13 +140,10 @@ OPERATION(appflow_create_connector_profile, "CreateConnectorProfile")
 				errmsg("this database has %d connector profiles, more are not allowed", quota_connector_profiles),
 				errhint("An administrator can raise appflow.quota_connector_profiles."));
 	if (strcmp(profile.name, POSTGRESQL_LABEL) == 0 ||
-		!profile_insert(&profile, kms_arn, operation_user_arn()))
+		!profile_insert(&profile, operation_user_arn()))
 		ereport(ERROR,
 				appflow_error(WF_CONFLICT),
 				errmsg("Conflict executing request: Connector profile: %s already exists", profile.name));
-	if (kms_arn != NULL)
-		ereport(WARNING,
-				errmsg("kmsArn is kept but not used: credentials are sealed under this server's master key"));
 	if (profile.has_credentials)
 		put_credentials(&profile, credentials);
 	ask_connector(&profile, connector);

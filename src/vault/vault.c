@@ -91,28 +91,25 @@ vault_define_settings(void)
 
 /* ---------- the keys at hand ---------- */
 
-static void
-allocate_memory(void)
+void *
+vault_protected_pages(size_t size)
 {
-	void	   *pages;
+	void	   *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (memory != NULL)
-		return;
-	pages = mmap(NULL, sizeof(KeyMemory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (pages == MAP_FAILED)
 		ereport(ERROR,
 				errcode(ERRCODE_OUT_OF_MEMORY),
 				errmsg("could not allocate memory for the master keys: %m"));
-	memory = pages;
 
 	/* what the system does not grant is done without */
-	(void) mlock(memory, sizeof(KeyMemory));
+	(void) mlock(pages, size);
 #ifdef MADV_DONTDUMP
-	(void) madvise(memory, sizeof(KeyMemory), MADV_DONTDUMP);
+	(void) madvise(pages, size, MADV_DONTDUMP);
 #endif
 #ifdef MADV_WIPEONFORK
-	(void) madvise(memory, sizeof(KeyMemory), MADV_WIPEONFORK);
+	(void) madvise(pages, size, MADV_WIPEONFORK);
 #endif
+	return pages;
 }
 
 static void
@@ -165,7 +162,8 @@ load_keys(bool fresh)
 
 	/* a provider that fails leaves no keys, so that the next call asks it again */
 	forget_keys();
-	allocate_memory();
+	if (memory == NULL)
+		memory = vault_protected_pages(sizeof(KeyMemory));
 	PG_TRY();
 	{
 		size_t		length = provider->read(argument, memory->text, sizeof(memory->text));

@@ -43,6 +43,12 @@ extern bool vault_find_key(const char *id, SealKey *key, SealKey *current);
  */
 extern char *vault_create_key_file(const char *path);
 
+/*
+ * Zeroed pages for keys, never given back: locked in memory if the system grants
+ * it, left out of core dumps and of child processes.
+ */
+extern void *vault_protected_pages(size_t size);
+
 /* Put a new key before those in the file that the setting names. */
 extern void vault_add_key(void);
 
