@@ -513,9 +513,9 @@ const Connector salesforce_connector = {
 	.type = "Salesforce",
 	.list_entities = salesforce_list_entities,
 	.describe_entity = salesforce_describe_entity,
-	.open_writer = salesforce_open_writer,
 	.plan_read = salesforce_plan_read,
 	.open_reader = salesforce_open_reader,
+	.open_writer = salesforce_open_writer,
 	.check_properties = salesforce_check_properties,
 	.batch_size = salesforce_batch_size,
 };

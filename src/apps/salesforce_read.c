@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "apps/salesforce.h"
+#include "apps/salesforce_events.h"
 #include "connector/page_reader.h"
 #include "miscadmin.h"
 #include "net/url.h"
@@ -387,6 +388,8 @@ salesforce_open_reader(ConnectorSession *session, ReadRequest *request)
 	Schema	   *schema;
 	SoqlQuery	query;
 
+	if (request->position != NULL)
+		return salesforce_open_events(session, request);
 	if (!salesforce_is_name(request->entity, false))
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
