@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "apps/apps.h"
+#include "apps/aws_target.h"
 #include "apps/lambda.h"
 #include "codec/text.h"
 #include "common/shortest_dec.h"
@@ -39,6 +40,7 @@ _PG_init(void)
 	text_format_double = format_double;
 	net_define_settings();
 	apps_define_settings();
+	aws_target_define_settings();
 	lambda_define_settings();
 	rate_limit_request_memory();
 	operations_define_settings();

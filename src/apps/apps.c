@@ -14,6 +14,9 @@
 
 static const Connector *const apps[] = {
 	&s3_connector,
+	&upsolver_connector,
+	&eventbridge_connector,
+	&customer_profiles_connector,
 	&postgresql_connector,
 	&salesforce_connector,
 	&sap_odata_connector,

@@ -17,6 +17,9 @@
 #define POSTGRESQL_LABEL "PostgreSQL"
 
 extern const Connector s3_connector;
+extern const Connector upsolver_connector;
+extern const Connector eventbridge_connector;
+extern const Connector customer_profiles_connector;
 extern const Connector salesforce_connector;
 extern const Connector postgresql_connector;
 extern const Connector sap_odata_connector;

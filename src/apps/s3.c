@@ -162,3 +162,11 @@ const Connector s3_connector = {
 	.needs_schema = s3_needs_schema,
 	.fixed_schema = s3_fixed_schema,
 };
+
+/* Upsolver takes what lies in a bucket of the customer's: its rules are those of the definition */
+const Connector upsolver_connector = {
+	.type = "Upsolver",
+	.open_writer = s3_open_writer,
+	.needs_schema = s3_needs_schema,
+	.fixed_schema = s3_fixed_schema,
+};

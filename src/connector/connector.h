@@ -217,6 +217,7 @@ typedef struct WriteRequest
 
 	/* the run, for object keys and staging; NULL and 0 outside of flows */
 	const char *flow_name;
+	const char *source_entity;	/* where the records come from; NULL: S3 */
 	const char *execution_id;
 	int64		schema_version;
 	TimestampTz started_at;

@@ -105,6 +105,13 @@ require_connector(const FlowEnd *end)
 			errmsg("connector type \"%s\" cannot move records in this version", end->connector_type));
 }
 
+/* connectors whose records are objects of a bucket */
+static bool
+is_bucket(const ConnectorTraits *traits)
+{
+	return connector_traits_type(traits) == CONNECTOR_S3 || connector_traits_type(traits) == CONNECTOR_UPSOLVER;
+}
+
 static void
 compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *properties_key,
 			List **problems)
@@ -149,11 +156,13 @@ compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *propertie
 		end->entity = jsonb_get_text(end->properties, "object");
 	if (end->entity == NULL)
 		end->entity = jsonb_get_text(end->properties, "objectPath");
-	if (connector_traits_type(end->traits) == CONNECTOR_S3)
+	if (end->entity == NULL)
+		end->entity = jsonb_get_text(end->properties, "domainName");
+	if (is_bucket(end->traits))
 	{
 		end->bucket = jsonb_get_text(end->properties, "bucketName");
 		if (end->bucket == NULL || end->bucket[0] == '\0')
-			problem(problems, "%s.%s.S3.bucketName is missing", path, properties_key);
+			problem(problems, "%s.%s.%s.bucketName is missing", path, properties_key, end->traits->key);
 	}
 	else if (end->connector != NULL)
 	{

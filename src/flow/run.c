@@ -152,6 +152,7 @@ write_request(const FlowRun *run)
 	request->partition_keys = plan->partition_keys;
 	request->open_schema = plan->map_all && plan->include_new;
 	request->flow_name = run->request.flow_name;
+	request->source_entity = plan->source.entity;
 	request->execution_id = run->request.execution_id;
 	request->schema_version = run->request.schema_version;
 	request->started_at = run->request.started_at;

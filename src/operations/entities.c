@@ -43,7 +43,8 @@ PG_FUNCTION_INFO_V1(appflow_reset_connector_metadata_cache);
 /* what a request is about: S3, tables of this database, or a profile */
 typedef struct Subject
 {
-	const char *profile_name;	/* NULL: S3 */
+	const char *profile_name;	/* NULL: S3, or another that has no profiles */
+	const ConnectorTraits *bare;	/* that other, or NULL */
 	ProfileRow *profile;		/* NULL: S3, or tables of this database */
 	ConnectorRow *connector;	/* of the profile, if it is a registered one */
 	const char *api_version;	/* "": none given */
@@ -66,7 +67,11 @@ subject_of(Jsonb *request)
 					appflow_error(WF_VALIDATION),
 					errmsg("connectorProfileName is missing"),
 					errhint("S3 has no profiles: give connectorType S3 instead."));
-		if (connector_traits_type(traits) != CONNECTOR_S3)
+		if (connector_traits_type(traits) == CONNECTOR_S3)
+			return subject;
+		subject.bare = traits;
+		if (traits->needs_profile || app_find(traits->type, NULL) == NULL ||
+			app_find(traits->type, NULL)->list_entities == NULL)
 			ereport(ERROR,
 					appflow_error(WF_VALIDATION),
 					traits->needs_profile ? errmsg("connectorProfileName is missing: %s needs a connector profile", type) :
@@ -327,8 +332,8 @@ describe_folder(const char *path)
 static Jsonb *
 ask_application(const Subject *subject, const char *kind, const char *path)
 {
-	ConnectorSession *session = session_open(subject->profile->connector_type, subject->profile_name,
-											 subject->api_version, GetUserId());
+	ConnectorSession *session = session_open(subject->bare ? subject->bare->type : subject->profile->connector_type,
+											 subject->profile_name, subject->api_version, GetUserId());
 	Jsonb	   *metadata;
 
 	if (strcmp(kind, METADATA_ENTITIES) == 0)
@@ -381,7 +386,9 @@ OPERATION(appflow_list_connector_entities, "ListConnectorEntities")
 
 	if (path == NULL)
 		path = "";
-	if (subject.profile_name == NULL)
+	if (subject.bare != NULL)
+		entities = ask_application(&subject, METADATA_ENTITIES, path);
+	else if (subject.profile_name == NULL)
 	{
 		check_may_use_buckets();
 		entities = path[0] ? list_folders(path) : list_buckets();
@@ -419,7 +426,9 @@ OPERATION(appflow_describe_connector_entity, "DescribeConnectorEntity")
 	CatalogValue values[1];
 	Jsonb	   *fields;
 
-	if (subject.profile_name == NULL)
+	if (subject.bare != NULL)
+		fields = ask_application(&subject, METADATA_ENTITY, entity);
+	else if (subject.profile_name == NULL)
 	{
 		check_may_use_buckets();
 		fields = describe_folder(entity);
