@@ -24,7 +24,12 @@ EXTVERSION = 1.0
 MODULE_big = appflow
 
 SRCS = src/appflow.c $(wildcard src/*/*.c)
-OBJS = $(SRCS:.c=.o)
+OBJS = $(SRCS:.c=.o) build/manifests.o
+
+# applications that are described by a manifest: checked, and embedded as C
+MANIFESTS = $(sort $(wildcard src/apps/*.json))
+MANIFEST_CODE = $(addprefix src/,apps/embed/embed_manifests.c connector/manifest_parse.c connector/manifest_check.c \
+	codec/json_tree.c codec/json_writer.c codec/arena.c codec/text.c codec/isa.c)
 
 # the parts of the extension's SQL, in the order of their numbers
 SQL_PARTS = $(sort $(wildcard sql/[0-9]*.sql))
@@ -51,6 +56,21 @@ include $(PGXS)
 
 $(DATA_built): $(SQL_PARTS)
 	cat $(SQL_PARTS) > $@
+
+build/embed_manifests: $(MANIFEST_CODE) src/connector/manifest.h $(wildcard src/codec/*.h)
+	@mkdir -p build
+	$(CC) -std=gnu11 -O1 -Wall -Wextra -Isrc $(APPFLOW_CFLAGS) -o $@ $(MANIFEST_CODE) -lm
+
+# the list of files is among what it is made of, as one may go
+build/manifests.list: $(if $(filter-out $(shell cat build/manifests.list 2>/dev/null),$(MANIFESTS))$(filter-out $(MANIFESTS),$(shell cat build/manifests.list 2>/dev/null)),always)
+	@mkdir -p build
+	@echo $(MANIFESTS) > $@
+
+build/manifests.c: build/embed_manifests build/manifests.list $(MANIFESTS)
+	build/embed_manifests $(MANIFESTS) > $@.new
+	@mv $@.new $@
+
+.PHONY: always
 
 # every object depends on every header: simple, and right
 $(OBJS): $(wildcard src/*.h src/*/*.h)
