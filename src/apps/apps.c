@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "apps/apps.h"
+#include "connector/manifest_engine.h"
 
 static const Connector *const apps[] = {
 	&s3_connector,
@@ -33,5 +34,5 @@ app_find(const char *type, const char *label)
 			(label != NULL && pg_strcasecmp(apps[i]->label, label) == 0))
 			return apps[i];
 	}
-	return NULL;
+	return label == NULL ? manifest_built_in(type) : NULL;
 }

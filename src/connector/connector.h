@@ -328,6 +328,12 @@ extern HttpCall *session_call(ConnectorSession *session, const char *method, con
 extern HttpCall *session_call_json(ConnectorSession *session, const char *method, const char *path,
 								   const char *body, size_t length);
 
+/* the application's name for messages: the connector's label if it is a registered one */
+extern const char *session_application(const ConnectorSession *session);
+
+/* a text that the application sent, on one line, without the credentials that went there */
+extern char *session_words(const ConnectorSession *session, const char *text);
+
 /*
  * Raise what an answer that is no success means, by its status: 401 and 403
  * ConnectorAuthenticationException, 429 ThrottlingException, 404 or any other

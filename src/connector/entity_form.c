@@ -153,6 +153,10 @@ append_custom(StringInfo out, const Field *field)
 		append_text(out, "openValues", "true");
 	if (field->not_null)
 		append_text(out, "notNull", "true");
+	if (field->path != NULL)
+		append_text(out, "path", field->path);
+	if (field->format != NULL)
+		append_text(out, "format", field->format);
 	if (field->references != NULL)
 		append_text(out, "references", field->references);
 	if (field->relationship != NULL)
@@ -261,6 +265,8 @@ read_field(Field *field, Jsonb *wire)
 	field->open_values = jsonb_get_bool(custom, "openValues", false);
 	field->references = jsonb_get_text(custom, "references");
 	field->relationship = jsonb_get_text(custom, "relationship");
+	field->path = jsonb_get_text(custom, "path");
+	field->format = jsonb_get_text(custom, "format");
 	field->precision = Max(field->precision, number_of(custom, "precision"));
 	field->scale = Max(field->scale, number_of(custom, "scale"));
 }

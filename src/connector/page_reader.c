@@ -177,7 +177,7 @@ end_page(PageReader *reader)
 				appflow_error_detail(WF_CONNECTOR, "%s %s answered with status %d.", reader->page.call->method,
 									 http_shown_url(reader->page.call->url), reader->page.call->status),
 				errmsg("the answer of %s about %s has no records: there is no member \"%s\"",
-					   reader->source.session->connector->type, reader->source.what, reader->source.record_path));
+					   session_application(reader->source.session), reader->source.what, reader->source.record_path));
 	look_ahead(reader);
 	http_close(state->call);
 	state->call = NULL;
@@ -203,7 +203,7 @@ fill_buffer(PageReader *reader)
 		if (reader->capacity >= BUFFER_MAX)
 			ereport(ERROR,
 					appflow_error(WF_CONNECTOR),
-					errmsg("%s sent a record of %s with more than %d MB", reader->source.session->connector->type,
+					errmsg("%s sent a record of %s with more than %d MB", session_application(reader->source.session),
 						   reader->source.what, BUFFER_MAX / (1024 * 1024)));
 		reader->capacity *= 2;
 		reader->buffer = repalloc(reader->buffer, reader->capacity);
@@ -230,7 +230,7 @@ pg_noreturn static void
 malformed(PageReader *reader, size_t unread)
 {
 	const CodecError *error = json_reader_error(reader->json->object);
-	const char *type = reader->source.session->connector->type;
+	const char *type = session_application(reader->source.session);
 	HttpCall   *call = reader->page.call;
 	const char *p = reader->buffer + reader->start;
 

@@ -40,7 +40,7 @@ check_host(const ConnectorSession *session, const char *url)
 		ereport(ERROR,
 				appflow_error_detail(WF_CONNECTOR, "The link leads to %s, the profile's service is at %s.",
 									 http_shown_url(url), http_shown_url(session->base)),
-				errmsg("%s sent a link to another host", session->connector->type),
+				errmsg("%s sent a link to another host", session_application(session)),
 				errhint("If the service has moved, change the instanceUrl of connector profile \"%s\".",
 						session->profile_name));
 }
@@ -51,7 +51,7 @@ session_call(ConnectorSession *session, const char *method, const char *path)
 	HttpCall   *call;
 
 	if (session->authenticator == NULL)
-		elog(ERROR, "connector \"%s\" is not asked by HTTP", session->connector->type);
+		elog(ERROR, "connector \"%s\" is not asked by HTTP", session_application(session));
 	if (path[0] == '/')
 		path = psprintf("%s%s", session->base, path);
 	else
@@ -74,9 +74,16 @@ session_call_json(ConnectorSession *session, const char *method, const char *pat
 	return call;
 }
 
-/* a text of an answer, on one line, without the credentials that went there */
-static char *
-shown(const ConnectorSession *session, const char *text)
+const char *
+session_application(const ConnectorSession *session)
+{
+	const Connector *connector = session->connector;
+
+	return connector->label != NULL ? connector->label : connector->type;
+}
+
+char *
+session_words(const ConnectorSession *session, const char *text)
 {
 	const Authenticator *authenticator = session->authenticator;
 	char	   *line = aws_clean_line(text);
@@ -108,7 +115,7 @@ shown_body(const ConnectorSession *session, HttpCall *call)
 		if (*p == '\r' || *p == '\n' || *p == '\t')
 			*p = ' ';
 	}
-	return shown(session, text);
+	return session_words(session, text);
 }
 
 static AppflowException
@@ -139,20 +146,20 @@ session_raise_as(ConnectorSession *session, HttpCall *call, AppflowException exc
 	char	   *words;
 
 	if (message != NULL && code != NULL)
-		words = psprintf("%s: %s", shown(session, code), shown(session, message));
+		words = psprintf("%s: %s", session_words(session, code), session_words(session, message));
 	else if (message != NULL || code != NULL)
-		words = shown(session, message != NULL ? message : code);
+		words = session_words(session, message != NULL ? message : code);
 	else if (call->status < 400)
 		words = psprintf("the answer is a redirect to %s",
-						 shown(session, http_shown_url(http_response_header(call, "Location") ?
+						 session_words(session, http_shown_url(http_response_header(call, "Location") ?
 													   http_response_header(call, "Location") : "nowhere")));
 	else
 		words = shown_body(session, call);
 	ereport(ERROR,
 			appflow_error_detail(exception, "%s %s answered with status %d.",
 								 call->method, http_shown_url(call->url), call->status),
-			words[0] ? errmsg("%s refused %s: %s", session->connector->type, what, words) :
-			errmsg("%s refused %s: the answer has status %d and no words", session->connector->type, what, call->status),
+			words[0] ? errmsg("%s refused %s: %s", session_application(session), what, words) :
+			errmsg("%s refused %s: the answer has status %d and no words", session_application(session), what, call->status),
 			call->status == 401 ? errhint("See the credentials of connector profile \"%s\".", session->profile_name) :
 			call->status < 400 ? errhint("Is the URL of connector profile \"%s\" right?", session->profile_name) : 0);
 }
@@ -184,7 +191,7 @@ session_fetch(ConnectorSession *session, HttpCall *call, const char *what, Sessi
 		ereport(ERROR,
 				appflow_error_detail(WF_CONNECTOR, "%s %s answered with status %d.",
 									 call->method, http_shown_url(call->url), call->status),
-				errmsg("the answer of %s about %s is not JSON: %s", session->connector->type, what,
+				errmsg("the answer of %s about %s is not JSON: %s", session_application(session), what,
 					   shown_body(session, call)),
 				errhint("Is the URL of connector profile \"%s\" right?", session->profile_name));
 	http_close(call);

@@ -18,8 +18,10 @@
 
 #include "catalog/access.h"
 #include "catalog/secret.h"
+#include "connector/manifest_engine.h"
 #include "connector/traits.h"
 #include "flow/profile_auth.h"
+#include "flow/session.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "net/aws_json.h"
@@ -483,13 +485,26 @@ read_limit(const ProfileRow *profile, Authenticator *authenticator)
 
 /* The header or the parameter that a custom connector wants its key in. */
 static void
-add_custom_key(Authenticator *authenticator, const ProfileRow *profile, Jsonb *members)
+add_custom_key(Authenticator *authenticator, const ProfileRow *profile, Jsonb *members, const ManifestApiKey *told)
 {
 	Jsonb	   *settings = jsonb_get_container(own_properties(profile), "profileProperties");
-	char	   *header = jsonb_get_text(settings, "apiKeyHeader");
-	char	   *parameter = jsonb_get_text(settings, "apiKeyParameter");
+	const char *header = jsonb_get_text(settings, "apiKeyHeader");
+	const char *parameter = jsonb_get_text(settings, "apiKeyParameter");
 	char	   *key = jsonb_get_text(members, "apiKey");
 
+	if (told != NULL)
+	{
+		header = told->header;
+		parameter = told->parameter;
+		if (told->prefix != NULL && key != NULL)
+		{
+			char	   *whole = psprintf("%s%s", told->prefix, key);
+
+			authenticator_add_pair(authenticator, header, whole);
+			secret_wipe(whole);
+			return;
+		}
+	}
 	if (parameter != NULL && header == NULL)
 	{
 		authenticator->kind = BY_PARAMETERS;
@@ -501,6 +516,24 @@ add_custom_key(Authenticator *authenticator, const ProfileRow *profile, Jsonb *m
 	authenticator_add_pair(authenticator, header, key);
 }
 
+/* credentials of a kind of its own that a manifest has places for; wipes nothing of members */
+static void
+add_custom_pairs(Authenticator *authenticator, const ConnectorSession *shape, Jsonb *members, const ManifestPairs *pairs)
+{
+	for (int i = 0; i < pairs->count; i++)
+	{
+		char	   *whole = manifest_expand_credentials(shape, pairs->items[i].value, members);
+
+		if (whole == NULL)
+			ereport(ERROR,
+					appflow_error(WF_AUTHENTICATION),
+					errmsg("the credentials of connector profile \"%s\" lack what connector \"%s\" wants: \"%s\" is %s",
+						   shape->profile_name, session_application(shape), pairs->items[i].name, pairs->items[i].value));
+		authenticator_add_pair(authenticator, pairs->items[i].name, whole);
+		secret_wipe(whole);
+	}
+}
+
 Authenticator *
 profile_authenticator(const ProfileRow *profile, char **base)
 {
@@ -508,12 +541,28 @@ profile_authenticator(const ProfileRow *profile, char **base)
 	Jsonb	   *own = profile_own_credentials(profile, credentials);
 	Scheme		scheme = scheme_of(profile, own);
 	Jsonb	   *members = members_of(profile, own, &scheme);
+	ConnectorSession shape = {
+		.connector = connector_of_profile(profile), .profile_name = profile->name,
+		.profile_properties = own_properties(profile)
+	};
+	const Manifest *manifest = shape.connector == NULL ? NULL : shape.connector->manifest;
+	const ManifestAuthentication *told = manifest == NULL ? NULL : manifest->authentication;
+	bool		custom;
 	Authenticator *authenticator;
 	ProfileRow *copy;
 
 	secret_wipe(credentials);
 	if (base != NULL)
+		*base = manifest == NULL ? NULL : manifest_base_url(&shape);
+	if (base != NULL && *base == NULL)
 		*base = base_url(profile, &scheme);
+	custom = told != NULL && told->custom != NULL && scheme.kind == BY_NOTHING &&
+		jsonb_get_container(own, "custom") != NULL;
+	if (custom)
+	{
+		members = jsonb_get_container(jsonb_get_container(own, "custom"), "credentialsMap");
+		scheme.kind = told->custom->headers.count > 0 ? BY_HEADERS : BY_PARAMETERS;
+	}
 	if (scheme.kind == BY_NOTHING || (base != NULL && *base == NULL))
 		ereport(ERROR,
 				appflow_error(WF_UNSUPPORTED),
@@ -529,8 +578,13 @@ profile_authenticator(const ProfileRow *profile, char **base)
 		authenticator_add_pair(authenticator, scheme.pairs[i].name, whole);
 		secret_wipe(whole);
 	}
-	if (scheme.kind == BY_HEADERS && authenticator->npairs == 0)
-		add_custom_key(authenticator, profile, members);
+	if (custom)
+	{
+		add_custom_pairs(authenticator, &shape, members, &told->custom->headers);
+		add_custom_pairs(authenticator, &shape, members, &told->custom->parameters);
+	}
+	else if (scheme.kind == BY_HEADERS && authenticator->npairs == 0)
+		add_custom_key(authenticator, profile, members, told == NULL ? NULL : told->api_key);
 	if (scheme.kind == BY_TOKEN)
 	{
 		copy = MemoryContextAlloc(authenticator->context, sizeof(ProfileRow));

@@ -13,12 +13,29 @@
 #include "apps/apps.h"
 #include "apps/lambda.h"
 #include "connector/entity_form.h"
+#include "connector/manifest_engine.h"
 #include "flow/custom_session.h"
 #include "flow/profile_auth.h"
 #include "flow/session.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/memutils.h"
+
+/* a connector that was registered by its manifest */
+static const Connector *
+registered_connector(const ProfileRow *profile, const ConnectorRow *row)
+{
+	char	   *problem;
+	const Manifest *manifest = manifest_from_jsonb(jsonb_get_container(row->provisioning, "manifest"), &problem);
+
+	if (manifest == NULL)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("the manifest of connector \"%s\" is not valid: %s", row->label, problem),
+				errhint("It was registered with another version of appflow: see doc/manifest.md, and give it anew "
+						"with appflow.update_connector_registration()."));
+	return manifest_connector(manifest, profile->connector_type, row->label);
+}
 
 const Connector *
 connector_of_profile(const ProfileRow *profile)
@@ -33,6 +50,8 @@ connector_of_profile(const ProfileRow *profile)
 		if (row != NULL && jsonb_get_container(row->provisioning, "lambda") != NULL)
 			return lambda_is_arn(custom_function_arn(row->provisioning)) ? &custom_lambda_connector :
 				&custom_function_connector;
+		if (row != NULL && jsonb_get_container(row->provisioning, "manifest") != NULL)
+			return registered_connector(profile, row);
 	}
 	return app_find(profile->connector_type, profile->connector_label);
 }

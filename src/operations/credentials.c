@@ -175,6 +175,23 @@ check_custom_authentication(const ConnectorTraits *traits, Jsonb *properties, Js
 	}
 }
 
+/* a setting that has no other values than some */
+static void
+check_value(const char *value, const char *key, Jsonb *options, const char *label)
+{
+	List	   *texts = jsonb_array_texts(options);
+	ListCell   *lc;
+
+	foreach(lc, texts)
+	{
+		if (strcmp(lfirst(lc), value) == 0)
+			return;
+	}
+	if (texts != NIL)
+		invalid("profileProperties.%s cannot be \"%s\", connector \"%s\" has other values for it, such as \"%s\"", key,
+				value, label, (char *) linitial(texts));
+}
+
 /* the settings that a registered connector wants of every profile */
 static void
 check_settings(Jsonb *properties, const ConnectorRow *connector)
@@ -190,6 +207,9 @@ check_settings(Jsonb *properties, const ConnectorRow *connector)
 		if (scope != NULL && strcmp(scope, "CONNECTOR_PROFILE") == 0 &&
 			jsonb_get_bool(lfirst(lc), "isRequired", false) && !has(given, key))
 			invalid("profileProperties.%s is missing, connector \"%s\" requires it", key, connector->label);
+		if (scope != NULL && strcmp(scope, "CONNECTOR_PROFILE") == 0 && has(given, key))
+			check_value(jsonb_get_text(given, key), key, jsonb_get_container(lfirst(lc), "connectorSuppliedValueOptions"),
+						connector->label);
 	}
 }
 

@@ -95,7 +95,7 @@ put_credentials(ProfileRow *profile, Jsonb *credentials)
 static void
 ask_connector(const ProfileRow *profile, const ConnectorRow *connector)
 {
-	if (connector != NULL)
+	if (connector != NULL && jsonb_get_container(connector->provisioning, "lambda") != NULL)
 	{
 		protocol_validate_settings(connector, profile);
 		if (profile->has_credentials)
@@ -131,7 +131,7 @@ OPERATION(appflow_create_connector_profile, "CreateConnectorProfile")
 		profile.connector_label != NULL && strcmp(profile.connector_label, POSTGRESQL_LABEL) != 0)
 		connector = connector_use(profile.connector_label, HOLD_KEEP);
 	profile_check(&profile, credentials, connector);
-	if (connector != NULL)
+	if (connector != NULL && jsonb_get_container(connector->provisioning, "lambda") != NULL)
 		custom_check_credentials(connector, &profile);
 
 	if (profile_count() >= quota_connector_profiles)
@@ -181,7 +181,7 @@ OPERATION(appflow_update_connector_profile, "UpdateConnectorProfile")
 	else
 		credentials = NULL;
 	profile_check(profile, credentials, connector);
-	if (connector != NULL)
+	if (connector != NULL && jsonb_get_container(connector->provisioning, "lambda") != NULL)
 		custom_check_credentials(connector, profile);
 	profile_update(profile);
 	put_credentials(profile, credentials);

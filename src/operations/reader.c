@@ -294,7 +294,8 @@ wrong_type(Reader *reader, const Shape *shape, const JsonbValue *value, JsonbIte
 		[KIND_LONG] = "an integer",
 		[KIND_DOUBLE] = "a number",
 		[KIND_BOOLEAN] = "a boolean",
-		[KIND_TIMESTAMP] = "a number of seconds since 1970 or an ISO 8601 date and time"
+		[KIND_TIMESTAMP] = "a number of seconds since 1970 or an ISO 8601 date and time",
+		[KIND_DOCUMENT] = "an object"
 	};
 	bool		hidden = reader->secret > 0 || (shape->flags & SHAPE_SENSITIVE);
 
@@ -801,6 +802,12 @@ read_value(Reader *reader, ShapeId id, JsonbValue *value, JsonbIteratorToken as)
 			break;
 		case KIND_TIMESTAMP:
 			read_timestamp(reader, shape, value, as);
+			break;
+		case KIND_DOCUMENT:
+			if (is_container(value, true))
+				push(reader, as, value);
+			else
+				wrong_type(reader, shape, value, as);
 			break;
 	}
 	if (secret)

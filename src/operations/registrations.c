@@ -5,7 +5,8 @@
  *	  UpdateConnectorRegistration, UnregisterConnector.
  *
  * A connector is a function of AWS Lambda, or a SQL function named in its place; it is
- * asked what it can do when it is registered, and what it says is kept.
+ * asked what it can do when it is registered, and what it says is kept.  Or it is a
+ * manifest (doc/manifest.md), which says it itself.
  *
  * IDENTIFICATION
  *	  src/operations/registrations.c
@@ -21,6 +22,7 @@
 #include "compat.h"
 #include "connector/traits.h"
 #include "miscadmin.h"
+#include "operations/manifest_form.h"
 #include "operations/operations.h"
 #include "operations/protocol.h"
 #include "record/errors.h"
@@ -52,12 +54,30 @@ provisioning_of(Jsonb *request)
 {
 	Jsonb	   *provisioning = jsonb_get_container(request, "connectorProvisioningConfig");
 
-	if (jsonb_get_container(provisioning, "lambda") == NULL)
+	bool		lambda = jsonb_get_container(provisioning, "lambda") != NULL;
+	bool		manifest = jsonb_get_container(provisioning, "manifest") != NULL;
+
+	if (lambda && manifest)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("connectorProvisioningConfig has both lambda and manifest: a connector is one of them"));
+	if (!lambda && !manifest)
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
 				errmsg("connectorProvisioningConfig.lambda is missing: it names the function that is the connector"),
-				errhint("A SQL function is named by what appflow.function_arn('schema.name(jsonb)') gives."));
+				errhint("A SQL function is named by what appflow.function_arn('schema.name(jsonb)') gives. "
+						"A REST application can be described by connectorProvisioningConfig.manifest instead."));
 	return provisioning;
+}
+
+/* what the connector can do, by its manifest or as the function says */
+static Jsonb *
+configuration_of(const char *label, Jsonb *provisioning, Oid owner)
+{
+	Jsonb	   *manifest = jsonb_get_container(provisioning, "manifest");
+
+	return manifest != NULL ? manifest_configuration(label, manifest) :
+		protocol_describe_configuration(label, provisioning, owner);
 }
 
 /*
@@ -79,8 +99,7 @@ OPERATION(appflow_register_connector, "RegisterConnector")
 				errmsg("connectorLabel is missing: connector profiles name the connector by it"));
 	connector.provisioning = provisioning_of(request);
 	if (strcmp(connector.label, POSTGRESQL_LABEL) != 0)
-		connector.configuration = protocol_describe_configuration(connector.label, connector.provisioning,
-																  connector.owner);
+		connector.configuration = configuration_of(connector.label, connector.provisioning, connector.owner);
 	if (strcmp(connector.label, POSTGRESQL_LABEL) == 0 ||
 		!connector_insert(&connector, operation_user_arn()))
 		ereport(ERROR,
@@ -120,7 +139,7 @@ OPERATION(appflow_update_connector_registration, "UpdateConnectorRegistration")
 		connector->description = jsonb_get_text(request, "description");
 	if (jsonb_get_container(request, "connectorProvisioningConfig") != NULL)
 		connector->provisioning = provisioning_of(request);
-	connector->configuration = protocol_describe_configuration(label, connector->provisioning, connector->owner);
+	connector->configuration = configuration_of(label, connector->provisioning, connector->owner);
 	connector_update(connector);
 
 	/* what the connector told before may not hold any more */

@@ -86,6 +86,7 @@ typedef enum ShapeId
 	SHAPE_ConnectorProfileName,
 	SHAPE_ConnectorProfileNameList,
 	SHAPE_ConnectorProfileProperties,
+	SHAPE_ConnectorManifest,
 	SHAPE_ConnectorProvisioningConfig,
 	SHAPE_ConnectorProvisioningType,
 	SHAPE_ConnectorRuntimeSetting,
@@ -432,7 +433,7 @@ typedef enum ShapeId
 	SHAPE_ZendeskSourceProperties
 } ShapeId;
 
-#define SHAPE_COUNT 415
+#define SHAPE_COUNT 416
 #define SHAPE_PATTERN_COUNT 27
 #define SHAPE_OPERATION_COUNT 25
 

@@ -31,7 +31,8 @@ typedef enum ShapeKind
 	KIND_LONG,					/* 64 bits */
 	KIND_DOUBLE,
 	KIND_BOOLEAN,
-	KIND_TIMESTAMP				/* epoch seconds */
+	KIND_TIMESTAMP,				/* epoch seconds */
+	KIND_DOCUMENT				/* an object that is not looked into here */
 } ShapeKind;
 
 #define SHAPE_SENSITIVE 0x01	/* a value never to be shown */

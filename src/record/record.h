@@ -55,6 +55,8 @@ typedef struct Field
 	char	   *references;		/* entity whose key it holds */
 	char	   *relationship;	/* what comes before a dot and a field of that entity:
 								 * "Account" in "Account.Name" */
+	char	   *path;			/* where records of the application have it; NULL: its name */
+	char	   *format;			/* how the application writes its values; NULL: as ISO 8601 */
 } Field;
 
 typedef struct Schema

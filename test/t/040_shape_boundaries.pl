@@ -48,7 +48,7 @@ while (<$in>)
 }
 close $in;
 is(scalar keys %operation, 25, 'operations');
-is(scalar keys %shape, 415, 'shapes');
+is(scalar keys %shape, 416, 'shapes');
 
 # ---------- strings of a given length for each pattern, and strings that miss it ----------
 
@@ -111,7 +111,7 @@ sub least
 	return { map { $_->{name} => least($_->{shape}) } grep { $_->{required} } @{ $s->{members} || [] } }
 	  if $s->{kind} eq 'structure';
 	return [ map { least($s->{element}) } 1 .. $s->{min} // 0 ] if $s->{kind} eq 'list';
-	return {} if $s->{kind} eq 'map';
+	return {} if $s->{kind} =~ /^(map|document)$/;
 	return $s->{enum}[0] if $s->{enum};
 	return string_of($s, shortest($s) || 1) if $s->{kind} eq 'string';
 	return $s->{min} // 1 if $s->{kind} =~ /^(integer|long)$/;
@@ -195,7 +195,7 @@ sub strings
 
 my %type_word = (string => 'a string', integer => 'an integer', long => 'an integer', double => 'a number',
 	boolean => 'a boolean', timestamp => 'a number of seconds since 1970 or an ISO 8601 date and time',
-	list => 'an array', map => 'an object', structure => 'an object');
+	list => 'an array', map => 'an object', structure => 'an object', document => 'an object');
 
 sub walk
 {
@@ -205,7 +205,7 @@ sub walk
 	my $here = "$path $name";
 
 	accepted($operation, "$here: least", $build, least($name));
-	my $wrong = $kind =~ /^(string|timestamp|list|map|structure|boolean)$/ ? 5 : 'x';
+	my $wrong = $kind =~ /^(string|timestamp|list|map|structure|boolean|document)$/ ? 5 : 'x';
 	$wrong = {} if $kind eq 'timestamp';
 	refused($operation, "$here: wrong type", $build, $wrong, $path, "Member must be $type_word{$kind}");
 	refused($operation, "$here: array", $build, [], $path, "Member must be $type_word{$kind}") if $kind ne 'list';
