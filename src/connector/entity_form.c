@@ -138,6 +138,23 @@ append_destination(StringInfo out, const Field *field)
 	appendStringInfoString(out, "]}");
 }
 
+/* a name of the type when AppFlow's does not tell it from another; NULL: it does */
+static const char *
+exact_type(FieldType type)
+{
+	static const char *const names[] = {"time", "uuid", "timestamp", "binary"};
+	FieldType	named;
+
+	if (field_type_from_name(field_type_name(type), &named) && named == type)
+		return NULL;
+	for (int i = 0; i < (int) lengthof(names); i++)
+	{
+		if (field_type_from_name(names[i], &named) && named == type)
+			return names[i];
+	}
+	return NULL;
+}
+
 /* what the reference has no member for; it wants values without white space there */
 static void
 append_custom(StringInfo out, const Field *field)
@@ -145,6 +162,10 @@ append_custom(StringInfo out, const Field *field)
 	int			start = out->len;
 
 	appendStringInfoString(out, ", \"customProperties\": {");
+	if (field->native_type != NULL && field->native_type[strcspn(field->native_type, " \t\r\n")] == '\0')
+		append_text(out, "nativeType", field->native_type);
+	if (exact_type(field->type) != NULL)
+		append_text(out, "exactType", exact_type(field->type));
 	if (field->sortable)
 		append_text(out, "sortable", "true");
 	if (field->upsert_key)
@@ -232,8 +253,11 @@ read_field(Field *field, Jsonb *wire)
 	Jsonb	   *destination = jsonb_get_container(wire, "destinationProperties");
 	Jsonb	   *custom = jsonb_get_container(wire, "customProperties");
 	char	   *type_name = jsonb_get_text(type, "fieldType");
+	char	   *exact = jsonb_get_text(custom, "exactType");
 	ListCell   *lc;
 
+	if (exact != NULL)
+		type_name = exact;
 	if (type_name != NULL)
 		(void) field_set_type(field, type_name);
 	field->label = jsonb_get_text(wire, "label");
@@ -260,6 +284,7 @@ read_field(Field *field, Jsonb *wire)
 	}
 	field->not_null = jsonb_get_bool(custom, "notNull", false) ||
 		(destination != NULL && !jsonb_get_bool(destination, "isNullable", true));
+	field->native_type = jsonb_get_text(custom, "nativeType");
 	field->sortable = jsonb_get_bool(custom, "sortable", false);
 	field->upsert_key = jsonb_get_bool(custom, "upsertKey", false);
 	field->open_values = jsonb_get_bool(custom, "openValues", false);

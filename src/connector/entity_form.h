@@ -20,8 +20,8 @@ extern Jsonb *entities_to_wire(List *entities);
 
 /*
  * An array of ConnectorEntityField.  What the reference has no member for
- * is in customProperties: sortable, upsertKey, notNull, references, relationship,
- * precision, scale.
+ * is in customProperties: nativeType (if it has no white space), exactType, sortable,
+ * upsertKey, openValues, notNull, references, relationship, precision, scale.
  */
 extern Jsonb *schema_to_wire(const Schema *schema);
 
