@@ -324,10 +324,12 @@ add_service_v2(List **entities, Jsonb *row)
 		name = jsonb_get_text(row, "ID");
 	if (label == NULL || label[0] == '\0')
 		label = jsonb_get_text(row, "Description");
+	if (label == NULL || label[0] == '\0')
+		label = name;
 	if (url == NULL || url[0] == '\0')
 		url = name == NULL ? NULL : psprintf("%s%s", name[0] == '/' ? "/sap/opu/odata" : "/sap/opu/odata/sap/", name);
 	if (url != NULL)
-		(void) add_entity(entities, service_path(url), label != NULL ? label : name, true);
+		(void) add_entity(entities, service_path(url), label, true);
 }
 
 static void

@@ -7,7 +7,9 @@
  *
  *	  nothing				the service: links to the next page are followed
  *	  maxPageSize			we do, by $skip and $top in the order of the keys; where the
- *							service's own pages are smaller, its links are followed in between
+ *							service's own pages are smaller, its links are followed in
+ *							between, or without links $skip goes on from where we are.  An
+ *							empty page is the end
  *	  maxParallelism > 1	the same, several pages on their way at once.  The number of
  *							records is asked for with the first page.  A page that comes
  *							shorter than it must ends that: what follows is read one by one,
@@ -465,7 +467,11 @@ next_by_one(SapReader *reader, const char *link, HttpCall **call)
 		return PAGE_LAST;
 	if (link != NULL)
 		return follow_link(reader, link, call);
-	if (reader->asked == 0 || reader->chain < reader->asked)
+	if (reader->asked == 0)
+		return PAGE_LAST;
+
+	/* a page that is short need not be the last: its size may be the service's */
+	if (reader->chain == 0 || (reader->total >= 0 && reader->read >= reader->total))
 		return PAGE_LAST;
 	size = size_at(&reader->plan, reader->read);
 	reader->chain = 0;
@@ -483,13 +489,6 @@ next_parallel(SapReader *reader, const char *link, HttpCall **call)
 	if (link != NULL || (reader->asked > 0 && reader->chain < reader->asked && reader->read < reader->total))
 	{
 		give_up_parallel(reader);
-		if (link == NULL)
-		{
-			reader->asked = size_at(&reader->plan, reader->read);
-			reader->chain = 0;
-			*call = call_at(reader, reader->read, reader->asked, false);
-			return PAGE_FOLLOWS;
-		}
 		return next_by_one(reader, link, call);
 	}
 	fill_pages(reader);
