@@ -205,7 +205,7 @@ function into (version, name, property, value) {
     case 'Edm.Time': return text(/^PT\d\dH\d\dM\d\d(\.\d+)?S$/)
     case 'Edm.TimeOfDay': { const m = text(/^\d\d:\d\d:\d\d$/).split(':'); return `PT${m[0]}H${m[1]}M${m[2]}S` }
     case 'Edm.Guid': return text(/^[0-9a-f-]{36}$/)
-    case 'Edm.Binary': return version === 2 ? text(/^[A-Za-z0-9+/]*={0,2}$/) : text(/^[A-Za-z0-9_-]*$/).replace(/-/g, '+').replace(/_/g, '/')
+    case 'Edm.Binary': return version === 2 ? text(/^[A-Za-z0-9+/]*={0,2}$/) : text(/^[A-Za-z0-9_-]*$/).replace(/-/g, '+').replace(/_/g, '/').replace(/^((?:.{4})*)(.{2,3})$/, (m, a, b) => a + b.padEnd(4, '='))
   }
   throw conversion(name, value)
 }
