@@ -162,6 +162,20 @@ without_slash(char *url)
 	return url;
 }
 
+/* a URL with a port behind its host, unless it has one */
+static char *
+with_port(char *url, const char *port)
+{
+	const char *scheme = strstr(url, "://");
+	size_t		begin = scheme == NULL ? 0 : scheme + 3 - url;
+	size_t		end = begin + strcspn(url + begin, "/?#");
+	const char *last = memchr(url + begin, ']', end - begin);
+
+	if (port == NULL || memchr(last == NULL ? url + begin : last, ':', url + end - (last == NULL ? url + begin : last)) != NULL)
+		return url;
+	return psprintf("%.*s:%s%s", (int) end, url, port, url + end);
+}
+
 /* hosts and URLs that profiles give; NULL: none */
 static char *
 base_url(const ProfileRow *profile, const Scheme *scheme)
@@ -178,7 +192,7 @@ base_url(const ProfileRow *profile, const Scheme *scheme)
 	{
 		char	   *port = jsonb_get_text(properties, "portNumber");
 
-		url = port == NULL ? host : psprintf("%s:%s", without_slash(host), port);
+		url = with_port(without_slash(host), port);
 	}
 	if (url == NULL && account != NULL)
 		url = region == NULL || strcmp(region, "us-west-2") == 0
