@@ -154,8 +154,9 @@ salesforce_fail(ConnectorSession *session, HttpCall *call, const char *what)
 /* ---------- calls ---------- */
 
 /*
- * Too many concurrent requests is said with 403; nothing has been done then.  That
- * the requests of the day are used up is said with the same code, and stays so.
+ * Too many concurrent requests is said with 403; nothing has been done then, nor when
+ * the service is not available.  That the requests of the day are used up is said with
+ * the code of the first, and stays so.
  */
 static bool
 judge(HttpCall *call, bool retry, void *arg)
@@ -163,9 +164,11 @@ judge(HttpCall *call, bool retry, void *arg)
 	char	   *code;
 	char	   *message;
 
-	if (retry || call->status != 403)
+	if (retry || (call->status != 403 && call->status != 503))
 		return retry;
 	salesforce_error(call, &code, &message);
+	if (call->status == 503)
+		return code != NULL && strcmp(code, "SERVER_UNAVAILABLE") == 0;
 	return code != NULL && strcmp(code, "REQUEST_LIMIT_EXCEEDED") == 0 &&
 		message != NULL && strstr(message, "TotalRequests") == NULL;
 }

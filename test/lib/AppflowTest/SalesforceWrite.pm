@@ -113,7 +113,9 @@ sub create
 	my ($self, %args) = @_;
 	my $definition = $self->definition(%args);
 	my $text = $json->encode($definition);
-	$self->sql("SELECT appflow.create_flow(\$definition\$$text\$definition\$)");
+	my ($stdout, $stderr);
+	$self->{node}->psql('postgres', "SELECT appflow.create_flow(\$definition\$$text\$definition\$)", stdout => \$stdout, stderr => \$stderr);
+	$self->{refusal} = $stderr =~ /ERROR:\s+(.*)/ ? $1 : undef;
 	return $definition->{flowName};
 }
 
@@ -136,6 +138,7 @@ sub move
 	my ($self, %args) = @_;
 	my $name = $self->create(%args);
 	my ($stdout, $stderr);
+	return { status => 'refused', message => $self->{refusal}, processed => 0, failed => 0, errors => [] } if defined $self->{refusal};
 	$self->{node}->psql('postgres', "CALL appflow.run_flow('$name')", stdout => \$stdout, stderr => \$stderr);
 	my $run = $self->outcome($name);
 	$run->{stderr} = $stderr;
