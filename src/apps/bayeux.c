@@ -642,10 +642,11 @@ bayeux_close(Bayeux *bayeux)
 {
 	BayeuxState *state = bayeux->state;
 	MemoryContext context = CurrentMemoryContext;
+	HttpGuard	guard;
 
 	drop_call(&state->answer);
 	drop_call(&state->call);
-	if (state->client_id == NULL)
+	if (state->client_id == NULL || bayeux->session->authenticator->token == NULL)
 		return;
 	HOLD_CANCEL_INTERRUPTS();	/* the caller's affair */
 	PG_TRY();
@@ -658,6 +659,11 @@ bayeux_close(Bayeux *bayeux)
 		escape_json(&body, state->client_id);
 		appendStringInfo(&body, ",\"id\":\"%d\"}]", ++state->number);
 		call = session_call_json(bayeux->session, "POST", bayeux->path, body.data, body.len);
+
+		/* not worth a new token, which would need a transaction */
+		guard = *call->guard;
+		guard.renew = NULL;
+		call->guard = &guard;
 		give_cookies(state, call);
 		call->whole = true;
 		call->max_retries = 0;

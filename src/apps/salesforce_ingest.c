@@ -315,33 +315,22 @@ create_job(IngestJobs *jobs, bool may_refuse)
 	return true;
 }
 
-/* The job is of no use any more; raises no errors. */
+/* The job is of no use any more.  What it says of itself then, if it had begun. */
 static Jsonb *
 abort_job(IngestJobs *jobs)
 {
-	Jsonb	   *volatile info = NULL;
-	MemoryContext context = CurrentMemoryContext;
+	HttpCall   *call = salesforce_call(jobs->writer->session, "PATCH", job_path(jobs, ""), "{\"state\":\"Aborted\"}");
+	Jsonb	   *info = NULL;
 
-	PG_TRY();
-	{
-		HttpCall   *call = salesforce_call(jobs->writer->session, "PATCH", job_path(jobs, ""), "{\"state\":\"Aborted\"}");
-
-		call->repeatable = true;
-		call->max_retries = 1;
-		call->connect_timeout = Min(call->connect_timeout, ABORT_BUDGET);
-		call->idle_timeout = Min(call->idle_timeout, ABORT_BUDGET);
-		call->whole = true;
-		(void) http_try_wait(call);
-		if (jobs->started)
-			info = ask(jobs, "GET", job_path(jobs, ""), NULL);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		EmitErrorReport();
-		FlushErrorState();
-	}
-	PG_END_TRY();
+	call->repeatable = true;
+	call->max_retries = 1;
+	call->connect_timeout = Min(call->connect_timeout, ABORT_BUDGET);
+	call->idle_timeout = Min(call->idle_timeout, ABORT_BUDGET);
+	call->whole = true;
+	(void) http_try_wait(call);
+	http_close(call);
+	if (jobs->started)
+		info = ask(jobs, "GET", job_path(jobs, ""), NULL);
 	jobs->id = NULL;
 	return info;
 }

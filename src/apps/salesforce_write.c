@@ -22,6 +22,7 @@
 
 #include <ctype.h>
 
+#include "access/xact.h"
 #include "apps/salesforce_write.h"
 #include "codec/json_writer.h"
 #include "codec/text.h"
@@ -704,8 +705,12 @@ static void
 salesforce_abort(RecordWriter *base)
 {
 	SalesforceWriter *writer = (SalesforceWriter *) base;
-	MemoryContext old = MemoryContextSwitchTo(writer->scratch);
+	MemoryContext old;
 
+	/* calls may need transactions of their own; within one, there are no jobs */
+	if (IsTransactionState())
+		return;
+	old = MemoryContextSwitchTo(writer->scratch);
 	PG_TRY();
 	{
 		if (writer->flight != NULL)
@@ -718,6 +723,7 @@ salesforce_abort(RecordWriter *base)
 		MemoryContextSwitchTo(writer->context);
 		EmitErrorReport();
 		FlushErrorState();
+		AbortCurrentTransaction();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);

@@ -15,7 +15,10 @@ function install ({ routes, control, org, state }) {
   state.lockFor = []
   control['lock-for'] = ({ values, times }) => { state.lockFor.push({ values: new Set(values), times }); return true }
 
-  // {object, key, value}: how often a record with that was written
+  // {object, field, pattern}: how many records there are
+  control.count = ({ object, field, pattern }) => [...org.records.get(object).all()].filter((r) => !r.IsDeleted && new RegExp(pattern).test(r[field] ?? '')).length
+
+  // {value}: how often a record with that was written
   state.writes = new Map()
   control.writes = ({ value }) => state.writes.get(value) || 0
 

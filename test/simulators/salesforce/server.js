@@ -158,6 +158,7 @@ const faults = {
 }
 const garble = {
   cut: (text) => text, // see send
+  lose: (text) => text, // all is done, and nothing answered
   truncate: (text) => text.slice(0, Math.floor(text.length / 2)),
   replace: (text, f) => text.replace(f.from, f.to),
   'bad-utf8': (text) => Buffer.concat([Buffer.from(text.slice(0, text.lastIndexOf('"'))), Buffer.from([0xff, 0xfe]), Buffer.from(text.slice(text.lastIndexOf('"')))]),
@@ -191,6 +192,7 @@ class Context {
 
   send (status, headers, text) {
     const fault = this.fault
+    if (fault && fault.kind === 'lose') return this.request.socket.destroy()
     const garbled = fault && garble[fault.kind] ? garble[fault.kind](text, fault) : text
     const length = Buffer.byteLength(garbled)
     this.response.writeHead(status, { 'Content-Length': length, 'Sforce-Limit-Info': `api-usage=${state.calls}/${state.maximum}`, ...headers })
