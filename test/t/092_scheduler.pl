@@ -2,6 +2,7 @@
 # that has the extension, and stand in nobody's way.
 use strict;
 use warnings;
+use AppflowTest::Crash;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -202,9 +203,7 @@ foreach my $type ('appflow scheduler', 'appflow launcher')
 {
 	$runs = $node->safe_psql('one', q{SELECT count(*) FROM appflow.flow_executions WHERE flow_name = 'fast' AND execution_status = 'Successful'});
 	my $victim = $node->safe_psql('postgres', qq{SELECT pid FROM pg_stat_activity WHERE backend_type = '$type'});
-	kill 'KILL', $victim;
-	foreach (1 .. 100) { last if !kill 0, $victim; sleep 0.1 }
-	foreach (1 .. 100) { my ($c, $o) = $node->psql('postgres', 'SELECT 1'); last if $c == 0; sleep 0.2 }
+	kill_child($node, $victim);
 	schedulers_become('one', "$type killed: the scheduler comes back");
 	later(61);
 	eventually('one', qq{SELECT count(*) > $runs FROM appflow.flow_executions WHERE flow_name = 'fast' AND execution_status = 'Successful'}, 't', 'and the flow runs');
@@ -216,8 +215,7 @@ $gate = $node->background_psql('one');
 $gate->query_safe('BEGIN; SELECT * FROM gate FOR UPDATE');
 later(61);
 eventually('one', q{SELECT count(*) = 1 FROM appflow.flow_progress WHERE phase = 'Transferring'}, 't', 'a run is going on');
-kill 'KILL', $node->safe_psql('one', q{SELECT pid FROM appflow.flow_progress});
-foreach (1 .. 100) { my ($c, $o) = $node->psql('postgres', 'SELECT 1'); last if $c == 0; sleep 0.2 }
+kill_child($node, $node->safe_psql('one', q{SELECT pid FROM appflow.flow_progress}));
 eventually('one', q{SELECT count(*) = 1 FROM appflow.flow_execution WHERE flow_name = 'fast' AND status = 'Error'}, 't',
 	'the scheduler has the killed run recorded as an error, by itself');
 eval { $gate->quit };

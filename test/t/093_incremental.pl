@@ -2,6 +2,7 @@
 # flows that fail too often.
 use strict;
 use warnings;
+use AppflowTest::Crash;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -95,8 +96,7 @@ my $gate = $node->background_psql('postgres');
 $gate->query_safe('BEGIN; SELECT * FROM gate FOR UPDATE');
 later(180);
 eventually(q{SELECT count(*) = 1 FROM appflow.flow_progress WHERE phase = 'Transferring'}, 'a run in the middle');
-kill 'KILL', sql(q{SELECT pid FROM appflow.flow_progress});
-foreach (1 .. 100) { my ($c, $o) = $node->psql('postgres', 'SELECT 1'); last if $c == 0; sleep 0.2 }
+kill_child($node, sql(q{SELECT pid FROM appflow.flow_progress}));
 eval { $gate->quit };
 sql('DROP TRIGGER IF EXISTS wait ON dst');
 foreach (1 .. 3) { later(61); sleep 0.7 }
