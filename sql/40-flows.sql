@@ -92,8 +92,15 @@ CREATE TABLE flow_schedule (
 	-- due times that were passed over as a run of the flow was going on
 	skipped bigint NOT NULL DEFAULT 0,
 	-- incremental pulls: records changed before are moved
-	watermark timestamptz
+	watermark timestamptz,
+	-- changes of the source's table are captured, and start runs: which of the flow's
+	-- triggers does; 0: none
+	captures integer NOT NULL DEFAULT 0,
+	-- no event starts a run before
+	not_before timestamptz
 );
+
+CREATE INDEX ON flow_schedule (flow_id) WHERE captures <> 0;
 
 COMMENT ON TABLE flow_schedule IS 'where scheduled flows stand, see the view flow_schedules';
 

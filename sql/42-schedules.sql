@@ -19,7 +19,7 @@ REVOKE ALL ON FUNCTION schedule_changed() FROM PUBLIC;
 
 -- a restored dump changes schedules too
 CREATE TRIGGER wake_scheduler
-	AFTER INSERT OR UPDATE OF next_at OR DELETE ON flow_schedule
+	AFTER INSERT OR UPDATE OF next_at, captures OR DELETE ON flow_schedule
 	FOR EACH STATEMENT EXECUTE FUNCTION schedule_changed();
 
 CREATE FUNCTION wake_scheduler() RETURNS boolean
@@ -55,7 +55,7 @@ REVOKE ALL ON FUNCTION execution_changed() FROM PUBLIC;
 -- with the run's end, and with the data of a table, or not at all
 CREATE TRIGGER account
 	AFTER UPDATE OF status ON flow_execution
-	FOR EACH ROW WHEN (NEW.due_at IS NOT NULL AND NEW.status <> OLD.status AND NEW.status IN ('Successful', 'Error'))
+	FOR EACH ROW WHEN (NEW.due_at IS NOT NULL AND NEW.status <> OLD.status AND NEW.status IN ('Successful', 'Error', 'Canceled'))
 	EXECUTE FUNCTION execution_changed();
 
 -- ---------- metrics, named as the service names them in CloudWatch ----------

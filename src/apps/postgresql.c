@@ -235,10 +235,11 @@ table_custom_properties(Jsonb *properties,
 
 /* ---------- describe ---------- */
 
-static void
-mark_primary_key(Relation rel, Schema *schema)
+List *
+table_primary_key(Relation rel)
 {
 	List	   *indexes = RelationGetIndexList(rel);
+	List	   *numbers = NIL;
 	ListCell   *cell;
 
 	foreach(cell, indexes)
@@ -249,19 +250,24 @@ mark_primary_key(Relation rel, Schema *schema)
 		if (!HeapTupleIsValid(tuple))
 			continue;
 		index = (Form_pg_index) GETSTRUCT(tuple);
-		if (index->indisprimary)
-		{
-			for (int i = 0; i < index->indnkeyatts; i++)
-			{
-				AttrNumber	attnum = index->indkey.values[i];
-				int			field = schema_find(schema,
-												NameStr(TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attname));
-
-				if (field >= 0)
-					schema->fields[field].key = true;
-			}
-		}
+		for (int i = 0; index->indisprimary && i < index->indnkeyatts; i++)
+			numbers = lappend_int(numbers, index->indkey.values[i]);
 		ReleaseSysCache(tuple);
+	}
+	return numbers;
+}
+
+static void
+mark_primary_key(Relation rel, Schema *schema)
+{
+	ListCell   *cell;
+
+	foreach(cell, table_primary_key(rel))
+	{
+		int			field = schema_find(schema, NameStr(TupleDescAttr(RelationGetDescr(rel), lfirst_int(cell) - 1)->attname));
+
+		if (field >= 0)
+			schema->fields[field].key = true;
 	}
 }
 

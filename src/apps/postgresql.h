@@ -69,6 +69,9 @@ extern Relation table_open_source(TableName *name);
 /* its columns, in their order, dropped ones left out */
 extern Schema *table_describe(Relation rel);
 
+/* the columns of its primary key, by number, in the key's order; NIL: none */
+extern List *table_primary_key(Relation rel);
+
 /* the column whose name is most like this one, or NULL */
 extern const char *table_nearest_column(Relation rel, const char *name);
 

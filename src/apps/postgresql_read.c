@@ -20,6 +20,7 @@
 #include "access/relation.h"
 #include "apps/postgresql.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "executor/executor.h"
@@ -28,10 +29,13 @@
 #include "nodes/params.h"
 #include "tcop/dest.h"
 #include "tcop/tcopprot.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
 
 /* a batch ends early when its text passes this: long values must not add up */
 #define BATCH_BYTES (1024 * 1024)
@@ -265,6 +269,83 @@ take_filter(ReadQuery *query, Filter *filter)
 		appendStringInfo(&query->where, " AND %s OPERATOR(pg_catalog.<>) 'NaN'", column);
 	appendStringInfoChar(&query->where, ')');
 	return true;
+}
+
+/* ---------- keys ---------- */
+
+/* the operator that is "=" for values of the type, as SQL writes it */
+static char *
+equality_of(Oid type)
+{
+	Oid			operator = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+	char	   *text;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "no equality operator for type %u", type);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	text = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)), NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+	return text;
+}
+
+/* the values at one place of all keys, as text[] */
+static Datum
+keys_at(List *keys, int place, int ncolumns, const TableName *name)
+{
+	Datum	   *items = palloc(sizeof(Datum) * Max(list_length(keys), 1));
+	ListCell   *cell;
+
+	foreach(cell, keys)
+	{
+		Datum	   *parts;
+		int			nparts;
+
+		deconstruct_array(lfirst(cell), TEXTOID, -1, false, TYPALIGN_INT, &parts, NULL, &nparts);
+		if (nparts != ncolumns)
+			ereport(ERROR,
+					appflow_error(WF_VALIDATION),
+					errmsg("changes of table \"%s\" were captured while it had another primary key", name->display),
+					errhint("Give the table the key that it had, or delete the flow and create it anew."));
+		items[foreach_current_index(cell)] = parts[place];
+	}
+	return PointerGetDatum(construct_array(items, list_length(keys), TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* leave the rows with the keys of the request */
+static void
+take_keys(ReadQuery *query, const TableName *name, List *keys)
+{
+	List	   *columns = table_primary_key(query->rel);
+	int			ncolumns = list_length(columns);
+	StringInfoData arrays;
+	StringInfoData names;
+	StringInfoData conditions;
+	ListCell   *cell;
+
+	if (columns == NIL)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("table \"%s\" has no primary key any more", name->display),
+				errhint("Flows that changes of a table start need one."));
+	initStringInfo(&arrays);
+	initStringInfo(&names);
+	initStringInfo(&conditions);
+	foreach(cell, columns)
+	{
+		int			i = foreach_current_index(cell);
+		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(query->rel), lfirst_int(cell) - 1);
+
+		appendStringInfo(&arrays, "%spg_catalog.unnest($%d)", i > 0 ? ", " : "",
+						 add_parameter(query, TEXTARRAYOID, keys_at(keys, i, ncolumns, name)));
+		appendStringInfo(&names, "%sk%d", i > 0 ? ", " : "", i);
+		appendStringInfo(&conditions, "%s%s.%s %s k.k%d::%s", i > 0 ? " AND " : "",
+						 name->quoted, quote_identifier(NameStr(attr->attname)), equality_of(attr->atttypid), i,
+						 format_type_with_typemod(attr->atttypid, -1));
+	}
+	appendStringInfo(&query->where, "%sEXISTS (SELECT 1 FROM ROWS FROM (%s) k (%s) WHERE %s)",
+					 query->where.len > 0 ? " AND " : " WHERE ", arrays.data, names.data, conditions.data);
 }
 
 /* ---------- the projection ---------- */
@@ -517,6 +598,8 @@ open_reader_as_role(TableReader *reader, ReadRequest *request)
 
 		filter->taken = take_filter(&parts, filter);
 	}
+	if (request->keyed)
+		take_keys(&parts, name, request->keys);
 	appendStringInfo(&sql, " FROM %s%s", name->quoted, parts.where.data);
 	start_query(reader, sql.data, &parts);
 	relation_close(parts.rel, NoLock);

@@ -182,6 +182,13 @@ typedef struct ReadRequest
 	/* ---------- events: flows with triggerType Event ---------- */
 
 	/*
+	 * Tables: only the rows with these primary keys (of ArrayType *, of text in the
+	 * order of the key's columns), if keyed is set.
+	 */
+	bool		keyed;
+	List	   *keys;
+
+	/*
 	 * Read events from behind this position (replay id) on, in their order; ""
 	 * is now.  NULL: not events, but what the entity holds.
 	 */

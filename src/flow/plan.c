@@ -188,7 +188,11 @@ check_pair(const FlowPlan *plan, Jsonb *definition, List **problems)
 	const ConnectorTraits *source = plan->source.traits;
 	const ConnectorTraits *destination = plan->destination.traits;
 	char	   *trigger = jsonb_get_text(jsonb_get_container(definition, "triggerConfig"), "triggerType");
+	int			triggers = connector_pair_triggers(source, destination);
 
+	/* changes of tables are events, those of other custom connectors are not heard of */
+	if (plan->source.profile != NULL && strcmp(plan->source.profile, POSTGRESQL_LABEL) == 0)
+		triggers |= destination->destination_triggers & TRIGGER_EVENT;
 	if (!jsonb_get_bool(plan->source.configuration, "canUseAsSource", true))
 		problem(problems, "connector %s cannot be a source", plan->source.connector_label);
 	if (!jsonb_get_bool(plan->destination.configuration, "canUseAsDestination", true))
@@ -202,7 +206,7 @@ check_pair(const FlowPlan *plan, Jsonb *definition, List **problems)
 	for (int i = 0; trigger != NULL && i < (int) lengthof(trigger_names); i++)
 	{
 		if (pg_strcasecmp(trigger, trigger_names[i]) == 0 &&
-			(connector_pair_triggers(source, destination) & (1 << i)) == 0)
+			(triggers & (1 << i)) == 0)
 			problem(problems, "triggerType %s is not supported for flows from %s to %s",
 					trigger_names[i], source->type, destination->type);
 	}

@@ -10,16 +10,21 @@
  */
 #include "postgres.h"
 
+#include "catalog/capture.h"
 #include "catalog/object_store.h"
 #include "flow/pull_window.h"
 #include "flow/rejects.h"
 #include "flow/run.h"
 #include "flow/session.h"
 #include "flow/transform.h"
+#include "flow/trigger.h"
 #include "miscadmin.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/memutils.h"
+
+/* changed rows of a table that a run takes at most: their keys are in memory */
+#define MAX_CHANGES 50000
 
 struct FlowRun
 {
@@ -35,6 +40,7 @@ struct FlowRun
 	Transform  *transform;
 	Rejects    *rejects;
 	uint64		records;		/* read */
+	bool		changes;		/* the run moves rows of a table that were changed */
 };
 
 static void
@@ -60,13 +66,16 @@ FlowRun *
 flow_run_prepare(const RunRequest *request)
 {
 	FlowRun    *run = palloc0(sizeof(FlowRun));
+	FlowTrigger trigger;
 
+	(void) trigger_load(&trigger, request->definition);
 	run->request = *request;
 	run->context = CurrentMemoryContext;
 	set_phase(run, PHASE_STARTING);
 	run->plan = flow_compile(request->pull_end == DT_NOEND ? request->definition :
 							 pull_window_apply(request->definition, request->pull_start, request->pull_end));
 	run->source = open_session(&run->plan->source, request);
+	run->changes = trigger.events && run->plan->source.connector->transactional;
 	run->destination = open_session(&run->plan->destination, request);
 	if (run->plan->error_bucket != NULL)
 		run->error_store = object_store_for_bucket_as(run->plan->error_bucket, request->owner);
@@ -186,11 +195,17 @@ void
 flow_run_transfer(FlowRun *run)
 {
 	MemoryContext old = MemoryContextSwitchTo(run->context);
+	ReadRequest *read = read_request(run);
 	WriteRequest *request;
 	Outcomes	outcomes = {.reject = rejects_add,.reject_late = rejects_add_late,.arg = run->rejects};
 	RecordSet	set;
 
-	run->reader = run->source->connector->open_reader(run->source, read_request(run));
+	if (run->changes)
+	{
+		read->keyed = true;
+		read->keys = capture_take(run->request.flow_id, MAX_CHANGES);
+	}
+	run->reader = run->source->connector->open_reader(run->source, read);
 	run->transform = transform_create(run->plan, run->reader);
 	request = write_request(run);
 	request->schema = transform_schema(run->transform);

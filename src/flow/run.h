@@ -41,6 +41,7 @@ typedef struct RunProgress
 typedef struct RunRequest
 {
 	const char *flow_name;
+	int64		flow_id;
 	const char *execution_id;	/* text of a UUID */
 	Oid			owner;			/* with whose rights */
 	Jsonb	   *definition;

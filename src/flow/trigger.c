@@ -121,6 +121,7 @@ trigger_compile(FlowTrigger *trigger, Jsonb *definition, const ConnectorTraits *
 	trigger->start = DT_NOBEGIN;
 	trigger->end = DT_NOEND;
 	trigger->first_from = DT_NOBEGIN;
+	trigger->events = type != NULL && strcmp(type, "Event") == 0;
 	if (type == NULL || strcmp(type, "Scheduled") != 0)
 		return;
 	trigger->scheduled = true;

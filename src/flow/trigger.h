@@ -21,6 +21,7 @@
 
 typedef struct FlowTrigger
 {
+	bool		events;			/* triggerType Event */
 	bool		scheduled;		/* the rest counts only then */
 	Schedule	schedule;
 	TimestampTz start;			/* DT_NOBEGIN: none given */

@@ -13,6 +13,11 @@
 
 #include <limits.h>
 
+#include "access/relation.h"
+#include "apps/apps.h"
+#include "apps/postgresql.h"
+#include "catalog/capture.h"
+#include "catalog/pg_class.h"
 #include "compat.h"
 #include "flow/pull_window.h"
 #include "flow/trigger.h"
@@ -21,7 +26,10 @@
 #include "miscadmin.h"
 #include "operations/operations.h"
 #include "record/errors.h"
+#include "record/jsonb_access.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "worker/schedulers.h"
 
@@ -42,17 +50,96 @@ load(const char *name, Jsonb *definition)
 	return trigger;
 }
 
+static void
+expect_scheduler(const FlowRow *flow)
+{
+	if (!schedulers_expect(MyDatabaseId))
+		ereport(WARNING,
+				errmsg("flow \"%s\" is active, but no scheduler is running in this database", flow->flow_name),
+				errhint("Add appflow to shared_preload_libraries and restart the server; see also max_worker_processes."));
+}
+
+/* the table whose changes start the flow; NULL: it has another source */
+static char *
+captured_table(Jsonb *definition)
+{
+	Jsonb	   *source = jsonb_get_container(definition, "sourceFlowConfig");
+	char	   *profile = jsonb_get_text(source, "connectorProfileName");
+
+	if (profile == NULL || strcmp(profile, POSTGRESQL_LABEL) != 0)
+		return NULL;
+	return jsonb_get_text(jsonb_get_container(jsonb_get_container(source, "sourceConnectorProperties"),
+											  "CustomConnector"), "entityName");
+}
+
+/* have changes of the table captured, which the flow's owner must have the right to */
+static void
+capture_table(const FlowRow *flow, const char *entity)
+{
+	TableName  *name;
+	TableRole	saved;
+	Oid			table;
+	Relation	relation;
+	char		kind;
+	List	   *key;
+
+	table_role_enter(&saved, flow->owner);
+	name = table_name_parse(entity);
+	table = table_name_lookup(name, AccessShareLock);
+	if (!OidIsValid(table))
+		ereport(ERROR,
+				appflow_error(WF_NOT_FOUND),
+				errmsg("table \"%s\" does not exist", name->display));
+	relation = relation_open(table, NoLock);
+	kind = relation->rd_rel->relkind;
+	key = table_primary_key(relation);
+	relation_close(relation, NoLock);
+	table_role_leave(&saved);
+	if ((kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) || strcmp(name->schema, "appflow") == 0)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("changes of \"%s\" cannot start a flow", name->display),
+				errhint("Those of tables and partitioned tables can."));
+	if (key == NIL)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("table \"%s\" has no primary key, which would tell what was changed", name->display),
+				errhint("Give the table a primary key."));
+	if (pg_class_aclcheck(table, flow->owner, ACL_TRIGGER) != ACLCHECK_OK)
+		ereport(ERROR,
+				appflow_error(WF_ACCESS_DENIED),
+				errmsg("role \"%s\" may not have triggers on table \"%s\"",
+					   GetUserNameFromId(flow->owner, false), name->display),
+				errhint("Who owns a flow that changes of a table start needs the privilege TRIGGER on the table."));
+	capture_begin(flow->flow_id, table, name->quoted);
+}
+
+static void
+activate_events(const FlowRow *flow)
+{
+	char	   *entity = captured_table(flow->definition);
+
+	if (entity == NULL)
+	{
+		ereport(WARNING,
+				errmsg("flow \"%s\" is active, but this version receives no events from its source: nothing runs it by itself",
+					   flow->flow_name),
+				errhint("Make it a Scheduled or OnDemand flow."));
+		return;
+	}
+	capture_table(flow, entity);
+	expect_scheduler(flow);
+}
+
 void
 operation_activate(const FlowRow *flow)
 {
 	FlowTrigger trigger = load(flow->flow_name, flow->definition);
 	ScheduleRow *row;
 
-	if (!trigger.scheduled)
+	if (trigger.events)
 	{
-		ereport(WARNING,
-				errmsg("flow \"%s\" is active, but this version receives no events: nothing runs it by itself", flow->flow_name),
-				errhint("Make it a Scheduled or OnDemand flow."));
+		activate_events(flow);
 		return;
 	}
 	row = schedule_get(flow->flow_id);
@@ -66,10 +153,7 @@ operation_activate(const FlowRow *flow)
 									trigger.start != DT_NOBEGIN ? now : row->activated_at - 1);
 	}
 	schedule_set(flow->flow_id, row->activated_at, row->next_at);
-	if (!schedulers_expect(MyDatabaseId))
-		ereport(WARNING,
-				errmsg("flow \"%s\" is active, but no scheduler is running in this database", flow->flow_name),
-				errhint("Add appflow to shared_preload_libraries and restart the server; see also max_worker_processes."));
+	expect_scheduler(flow);
 	if (row->next_at == DT_NOEND)
 		ereport(WARNING,
 				errmsg("flow \"%s\" is active, but its schedule has no further time", flow->flow_name));
@@ -82,6 +166,7 @@ operation_deactivate(const FlowRow *flow)
 
 	if (row->next_at != DT_NOEND)
 		schedule_set(flow->flow_id, row->activated_at, DT_NOEND);
+	capture_end(flow->flow_id);
 }
 
 void
@@ -90,6 +175,7 @@ operation_reschedule(const FlowRow *flow, const char *status, Jsonb *definition)
 	FlowTrigger trigger = load(flow->flow_name, definition);
 	ScheduleRow *row = schedule_get(flow->flow_id);
 	TimestampTz now = schedulers_now();
+	char	   *entity;
 
 	if (row->watermark != DT_NOBEGIN && !pull_window_same(flow->definition, definition))
 		schedule_set_watermark(flow->flow_id, DT_NOBEGIN);
@@ -101,6 +187,13 @@ operation_reschedule(const FlowRow *flow, const char *status, Jsonb *definition)
 	}
 	else if (row->next_at != DT_NOEND)
 		schedule_set(flow->flow_id, row->activated_at, DT_NOEND);
+
+	/* of another table by another trigger */
+	entity = trigger.events && strcmp(status, "Active") == 0 ? captured_table(definition) : NULL;
+	if (entity != NULL)
+		capture_table(flow, entity);
+	else
+		capture_end(flow->flow_id);
 }
 
 /*

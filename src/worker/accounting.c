@@ -12,12 +12,17 @@
 #include "postgres.h"
 
 #include "catalog/access.h"
+#include "catalog/capture.h"
 #include "commands/trigger.h"
 #include "compat.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/rel.h"
 #include "utils/uuid.h"
+#include "worker/schedulers.h"
+
+/* seconds after which changes of a table are tried again at the latest; it doubles up to that */
+#define LONGEST_DELAY 300
 
 PG_FUNCTION_INFO_V1(appflow_execution_changed);
 
@@ -59,7 +64,28 @@ account_failure(const CatalogValue *id)
 					"AND f.status OPERATOR(pg_catalog.=) 'Suspended' AND s.next_at IS NOT NULL", 1, id);
 }
 
-/* trigger: a scheduled run has become Successful or an Error */
+/*
+ * Changes of a table that come while a run goes on, and those that a failed one
+ * should have moved, are the next one's.
+ */
+static void
+account_changes(const CatalogValue *id, bool failed)
+{
+	int64		flow_id;
+	int64		failures;
+
+	if (catalog_execute("SELECT s.flow_id, s.failures::bigint FROM appflow.flow_schedule s JOIN appflow.flow_execution e "
+						"ON e.flow_id OPERATOR(pg_catalog.=) s.flow_id "
+						"WHERE e.execution_id OPERATOR(pg_catalog.=) $1 AND s.captures OPERATOR(pg_catalog.<>) 0", 1, id) == 0)
+		return;
+	flow_id = catalog_get_int64(0, 1);
+	failures = catalog_get_int64(0, 2);
+	if (failed)
+		capture_delay(flow_id, schedulers_now() + Min(INT64CONST(1) << Min(failures, 20), LONGEST_DELAY) * USECS_PER_SEC);
+	schedulers_nudge_at_commit();
+}
+
+/* trigger: a run that was due has become Successful, an Error or Canceled */
 Datum
 appflow_execution_changed(PG_FUNCTION_ARGS)
 {
@@ -81,8 +107,9 @@ appflow_execution_changed(PG_FUNCTION_ARGS)
 	value = catalog_uuid(DatumGetUUIDP(id));
 	if (strcmp(status, "Successful") == 0)
 		account_success(&value);
-	else
+	else if (strcmp(status, "Error") == 0)
 		account_failure(&value);
+	account_changes(&value, strcmp(status, "Error") == 0);
 	catalog_end(&access);
 	PG_RETURN_POINTER(NULL);
 }

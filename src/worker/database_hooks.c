@@ -18,6 +18,7 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_trigger.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
@@ -94,6 +95,13 @@ owned_database(const char *name)
 	return owned ? oid : InvalidOid;
 }
 
+/* changes that were captured in a transaction that was prepared become visible */
+static bool
+commits_prepared(Node *statement)
+{
+	return IsA(statement, TransactionStmt) && ((TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED;
+}
+
 static void
 run_utility(PlannedStmt *planned, const char *text, bool read_only, ProcessUtilityContext context,
 			ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *destination,
@@ -107,6 +115,8 @@ run_utility(PlannedStmt *planned, const char *text, bool read_only, ProcessUtili
 		database = InvalidOid;	/* will be refused */
 	if (concerned)
 		schedulers_rescan_at_commit();
+	if (commits_prepared(planned->utilityStmt))
+		schedulers_nudge_at_commit();
 	PG_TRY();
 	{
 		if (OidIsValid(database))
@@ -129,6 +139,10 @@ see_object(ObjectAccessType access, Oid class, Oid object, int sub_object, void 
 		previous_access_hook(access, class, object, sub_object, arg);
 	if (access == OAT_DROP && class == ExtensionRelationId && object == get_extension_oid("appflow", true))
 		schedulers_wake_at_commit();
+
+	/* it may be one that captures changes, gone with its table */
+	if (access == OAT_DROP && class == TriggerRelationId)
+		schedulers_nudge_at_commit();
 }
 
 void

@@ -306,6 +306,7 @@ execute_run(const ExecutionRow *execution)
 	FlowRun    *volatile run = NULL;
 	RunRequest	request = {
 		.flow_name = execution->flow_name,
+		.flow_id = execution->flow_id,
 		.execution_id = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&execution->execution_id))),
 		.owner = execution->owner,
 		.definition = execution->definition,

@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/capture.h"
 #include "catalog/flow.h"
 #include "commands/extension.h"
 #include "compat.h"
@@ -48,6 +49,13 @@
 /* when a tick failed, or a row was locked: look again after that, doubling after failures */
 #define FIRST_RETRY_MS 1000
 #define LONGEST_RETRY_MS (5 * 60 * 1000)
+
+/* woken again and again, look no more often than that */
+#define SHORTEST_SLEEP_MS 50
+
+/* so long after being woken, look at triggers; and again when a table was in use */
+#define TIDY_AFTER (5 * USECS_PER_SEC)
+#define TIDY_AGAIN (60 * USECS_PER_SEC)
 
 /* the history: looked at once a day, or when the oldest run becomes too old, but once an hour at most */
 #define FORGET_EVERY USECS_PER_HOUR
@@ -196,6 +204,58 @@ forget(TimestampTz now)
 	return true;
 }
 
+/* when triggers that capture changes of tables are to be looked at next */
+static TimestampTz tidy_at = DT_NOBEGIN;
+
+/*
+ * Remove triggers that capture for no flow, and have flows whose tables are gone
+ * say so.  false: the extension is gone.
+ */
+static bool
+tidy(TimestampTz now)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool more = true;
+	ListCell   *lc;
+
+	tidy_at = DT_NOEND;
+	if (!begin_tick())
+		return false;
+	foreach(lc, capture_break())
+		ereport(LOG,
+				errmsg("flow \"%s\" is Errored: its table does not exist any more", (char *) lfirst(lc)));
+	end_tick();
+	while (more)
+	{
+		CHECK_FOR_INTERRUPTS();
+		PG_TRY();
+		{
+			more = begin_tick();
+			if (more)
+			{
+				more = capture_tidy() != NULL;
+				end_tick();
+			}
+		}
+		PG_CATCH();
+		{
+			ErrorData  *error;
+
+			/* somebody uses the table all the time: there is no hurry */
+			MemoryContextSwitchTo(context);
+			error = CopyErrorData();
+			if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+				PG_RE_THROW();
+			FlushErrorState();
+			AbortCurrentTransaction();
+			tidy_at = now + TIDY_AGAIN;
+			more = false;
+		}
+		PG_END_TRY();
+	}
+	return true;
+}
+
 /*
  * All that is due now; returns until when to sleep.  false: the extension is
  * gone.
@@ -208,6 +268,7 @@ look(TimestampTz *next)
 	for (;;)
 	{
 		TimestampTz now = schedulers_now();
+		TimestampTz next_change;
 		int			runs;
 		int			flows;
 
@@ -216,12 +277,13 @@ look(TimestampTz *next)
 			return false;
 		pgstat_report_activity(STATE_RUNNING, "appflow: starting flows that are due");
 		flows = tick(now, &runs);
+		runs += capture_due(now, schedulers_event_interval * INT64CONST(1000), &next_change);
 
 		/* a worker that comes first records runs that died, and cleans up behind them */
 		if (starved && runs == 0 && schedule_work_left())
 			runs = 1;
 		if (flows < TICK_FLOWS)
-			*next = schedule_first();
+			*next = Min(schedule_first(), next_change);
 		end_tick();
 		starved = get_workers(Min(runs, MAX_WORKERS));
 		if (starved)
@@ -237,6 +299,9 @@ look(TimestampTz *next)
 					return false;
 				*next = Min(*next, forget_at);
 			}
+			if (tidy_at <= now && !tidy(now))
+				return false;
+			*next = Min(*next, tidy_at);
 			return true;
 		}
 	}
@@ -277,6 +342,7 @@ appflow_scheduler_main(Datum argument)
 	uint32		event = extension_wait_event("AppflowSchedulerMain");
 	MemoryContext context;
 	TimestampTz next = DT_NOBEGIN;
+	TimestampTz last = 0;
 	int			retry_ms = 0;
 	int			slot;
 	bool		there = true;
@@ -303,6 +369,7 @@ appflow_scheduler_main(Datum argument)
 			there = look_safely(context, &next, &retry_ms);
 			if (!there)
 				break;
+			last = GetCurrentTimestamp();
 			now = schedulers_now();
 		}
 		if (next != DT_NOEND)
@@ -310,15 +377,19 @@ appflow_scheduler_main(Datum argument)
 		woken = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep, event);
 		if (woken & WL_LATCH_SET)
 		{
+			/* commits may come by the thousand a second */
+			if (!TimestampDifferenceExceeds(last, GetCurrentTimestamp(), SHORTEST_SLEEP_MS))
+				(void) WaitLatch(NULL, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, SHORTEST_SLEEP_MS, event);
 			ResetLatch(MyLatch);
 			next = DT_NOBEGIN;
+			tidy_at = Min(tidy_at, schedulers_now() + TIDY_AFTER);
 		}
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
-			forget_at = DT_NOBEGIN;
+			forget_at = tidy_at = DT_NOBEGIN;
 		}
 	}
 	schedulers_set_absent();

@@ -79,9 +79,11 @@ static shmem_request_hook_type previous_request_hook;
 static int	clock_offset;
 int			schedulers_history_days = 90;
 int			schedulers_history_runs = 1000;
+int			schedulers_event_interval = 1000;
 
 /* at commit */
 static bool wake_wanted;
+static bool nudge_wanted;
 static bool rescan_wanted;
 static bool ask_wanted;
 
@@ -128,6 +130,13 @@ schedulers_init(void)
 							&schedulers_history_days,
 							90, 0, 36500,
 							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("appflow.event_interval",
+							"Time from the start of a run by changes of a table to that of the next of the flow.",
+							"Changes in between are moved together.",
+							&schedulers_event_interval,
+							1000, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("appflow.history_runs",
 							"Finished runs of a flow that are kept in the history.",
@@ -212,15 +221,16 @@ at_end(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_COMMIT:
 			/* nothing here may fail: the transaction is committed */
-			if (wake_wanted)
+			if (wake_wanted || nudge_wanted)
 				schedulers_wake(MyDatabaseId);
 			if (ask_wanted)
 				ask(MyDatabaseId);
 			if (rescan_wanted)
 				ask_rescan();
 			/* FALLTHROUGH */
+		case XACT_EVENT_PREPARE:
 		case XACT_EVENT_ABORT:
-			wake_wanted = ask_wanted = rescan_wanted = false;
+			wake_wanted = nudge_wanted = ask_wanted = rescan_wanted = false;
 			break;
 		case XACT_EVENT_PRE_PREPARE:
 			if (wake_wanted || ask_wanted || rescan_wanted)
@@ -251,6 +261,13 @@ schedulers_wake_at_commit(void)
 {
 	register_callback();
 	wake_wanted = true;
+}
+
+void
+schedulers_nudge_at_commit(void)
+{
+	register_callback();
+	nudge_wanted = true;
 }
 
 void

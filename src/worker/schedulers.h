@@ -43,6 +43,9 @@ extern void schedulers_init(void);
 /* The schedulers' clock: the server's, moved by appflow.clock_offset. */
 extern TimestampTz schedulers_now(void);
 
+/* ms from the start of a run by changes of a table to that of the next */
+extern int	schedulers_event_interval;
+
 /* days for which finished runs are kept, and how many of a flow; 0: forever, all */
 extern int	schedulers_history_days;
 extern int	schedulers_history_runs;
@@ -52,6 +55,12 @@ extern int	schedulers_history_runs;
 /* Wake a database's scheduler, now or when the transaction commits.  No errors. */
 extern void schedulers_wake(Oid database);
 extern void schedulers_wake_at_commit(void);
+
+/*
+ * The same for what the scheduler finds sooner or later anyway: a transaction may
+ * be prepared nevertheless, and then wakes nobody.
+ */
+extern void schedulers_nudge_at_commit(void);
 
 /*
  * Is there a scheduler in this database, or will there be within a second?
