@@ -45,7 +45,7 @@ foreach my $node (@nodes)
 		CREATE VIEW called AS SELECT id, 'called'::text AS flow FROM a; CREATE VIEW started AS SELECT id, 'started'::text AS flow FROM a;
 		CREATE VIEW helped AS SELECT id, 'helped'::text AS flow FROM a; INSERT INTO a VALUES (1)});
 	$node->safe_psql('postgres', source($_, "public.$_")) foreach qw(called started);
-	$node->safe_psql('postgres', source("helped's", 'public.helped'));
+	$node->safe_psql('postgres', source("helped!1", 'public.helped'));
 	$node->safe_psql('postgres', source('broken', 'public.nothing'));
 	my ($code, $out, $err) = $node->psql('postgres', q{SELECT appflow.schedule_with_cron('called', '* * * * *')});
 	like($err, qr/pg_cron is not installed in this database/, 'without pg_cron');
@@ -55,16 +55,16 @@ foreach my $node (@nodes)
 		SELECT cron.schedule('called', '* * * * *', $$CALL appflow.run_flow('called')$$);
 		SELECT cron.schedule('started', '* * * * *', $$SELECT appflow.start_flow('{"flowName": "started"}')$$);
 		SELECT cron.schedule('broken', '* * * * *', $$CALL appflow.run_flow('broken')$$)});
-	my $job = $node->safe_psql('postgres', q{SELECT appflow.schedule_with_cron('helped''s', '0 0 1 1 *')});
+	my $job = $node->safe_psql('postgres', q{SELECT appflow.schedule_with_cron('helped!1', '0 0 1 1 *')});
 	like($job, qr/^\d+$/, 'the helper makes a job');
-	is($node->safe_psql('postgres', q{SELECT appflow.schedule_with_cron('helped''s', '* * * * *')}), $job, 'which gets another schedule');
+	is($node->safe_psql('postgres', q{SELECT appflow.schedule_with_cron('helped!1', '* * * * *')}), $job, 'which gets another schedule');
 	is($node->safe_psql('postgres', "SELECT jobname || ', ' || command FROM cron.job WHERE jobid = $job"),
-		q(appflow: helped's, CALL appflow.run_flow('helped''s')), 'and runs the flow');
+		q(appflow: helped!1, CALL appflow.run_flow('helped!1')), 'and runs the flow');
 	($code, $out, $err) = $node->psql('postgres', q{SELECT appflow.schedule_with_cron('nothing', '* * * * *')});
 	like($err, qr/Flow with name nothing does not exist/, 'no such flow');
 	($code, $out, $err) = $node->psql('postgres', q{SELECT appflow.schedule_with_cron('called', 'now and then')});
 	like($err, qr/invalid schedule/, 'pg_cron tells what it does not understand');
-	($code, $out, $err) = $node->psql('postgres', q{CREATE ROLE someone; SET ROLE someone; SELECT appflow.unschedule_with_cron('helped''s')});
+	($code, $out, $err) = $node->psql('postgres', q{CREATE ROLE someone; SET ROLE someone; SELECT appflow.unschedule_with_cron('helped!1')});
 	like($err, qr/permission denied for schema cron/, 'with the rights of whoever asks');
 }
 
@@ -79,13 +79,13 @@ foreach my $node (@nodes)
 	}
 	ok($node->poll_query_until('postgres', q{SELECT count(DISTINCT jobid) = 4 FROM cron.job_run_details WHERE status IN ('succeeded', 'failed')}), "$name: the record of pg_cron");
 	is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT j.jobname || ' ' || d.status, ', ' ORDER BY j.jobname || ' ' || d.status) FROM cron.job_run_details d JOIN cron.job j USING (jobid)
-		WHERE d.status IN ('succeeded', 'failed')}), q(appflow: helped's succeeded, broken failed, called succeeded, started succeeded), "$name: success and failure");
+		WHERE d.status IN ('succeeded', 'failed')}), q(appflow: helped!1 succeeded, broken failed, called succeeded, started succeeded), "$name: success and failure");
 	like($node->safe_psql('postgres', q{SELECT return_message FROM cron.job_run_details d JOIN cron.job j USING (jobid) WHERE jobname = 'broken' LIMIT 1}),
 		qr/run of flow "broken" ended as Error: .*public\.nothing/, "$name: and why");
 	is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT flow_name || ' ' || execution_status, ', ' ORDER BY flow_name || ' ' || execution_status) FROM appflow.flow_executions
-		WHERE execution_status <> 'InProgress'}), q(broken Error, called Successful, helped's Successful, started Successful), "$name: the history of flows");
-	is($node->safe_psql('postgres', q{SELECT appflow.unschedule_with_cron('helped''s')}), 't', "$name: unscheduled");
-	is($node->safe_psql('postgres', q{SELECT appflow.unschedule_with_cron('helped''s')}), 'f', "$name: once");
+		WHERE execution_status <> 'InProgress'}), q(broken Error, called Successful, helped!1 Successful, started Successful), "$name: the history of flows");
+	is($node->safe_psql('postgres', q{SELECT appflow.unschedule_with_cron('helped!1')}), 't', "$name: unscheduled");
+	is($node->safe_psql('postgres', q{SELECT appflow.unschedule_with_cron('helped!1')}), 'f', "$name: once");
 	is($node->safe_psql('postgres', q{SELECT count(*) FROM cron.job WHERE jobname LIKE 'appflow%'}), 0, "$name: the job is gone");
 	$node->stop;
 }
