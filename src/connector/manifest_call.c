@@ -372,13 +372,11 @@ manifest_holds(const ManifestCondition *condition, ManifestLookup lookup, void *
 	if (condition->path == NULL)
 		return false;
 	text = lookup(arg, condition->path);
-	if (text == NULL)
-		return false;
-	if (condition->equals.count > 0)
-		return has_text(&condition->equals, text);
 	if (condition->not.count > 0)
 		return !has_text(&condition->not, text);
-	return text[0] != '\0' && strcmp(text, "false") != 0;
+	if (condition->equals.count > 0)
+		return has_text(&condition->equals, text);
+	return text != NULL && text[0] != '\0' && strcmp(text, "false") != 0;
 }
 
 const char *
@@ -565,11 +563,21 @@ set_place(Pager *pager)
 	values->cursor = pager->cursor;
 }
 
+/* reading twice does no harm, whatever the method */
+static HttpCall *
+reading(const Pager *pager, HttpCall *call)
+{
+	if (pager->read->call.repeatable < 0)
+		call->repeatable = true;
+	return call;
+}
+
 HttpCall *
 pager_first(Pager *pager)
 {
 	set_place(pager);
-	return manifest_make_call(pager->session, &pager->read->call, pager->values, TURN_FIRST, pager->extra);
+	return reading(pager, manifest_make_call(pager->session, &pager->read->call, pager->values, TURN_FIRST,
+											 pager->extra));
 }
 
 char *
@@ -587,8 +595,8 @@ call_next(Pager *pager, HttpCall *from)
 
 	set_place(pager);
 	if (kind == PAGING_LINK || kind == PAGING_LINK_HEADER)
-		return manifest_link_call(pager->session, &pager->read->call, pager->values, pager->cursor, from);
-	return manifest_make_call(pager->session, &pager->read->call, pager->values, TURN_NEXT, pager->extra);
+		return reading(pager, manifest_link_call(pager->session, &pager->read->call, pager->values, pager->cursor, from));
+	return reading(pager, manifest_make_call(pager->session, &pager->read->call, pager->values, TURN_NEXT, pager->extra));
 }
 
 /* the URL of rel="next" in a Link header, or NULL */

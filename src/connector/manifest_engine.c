@@ -237,6 +237,8 @@ manifest_connector(const Manifest *manifest, const char *type, const char *label
 	connector->describe_entity = manifest_describe;
 	connector->plan_read = manifest_plan_read;
 	connector->open_reader = manifest_open_reader;
+	connector->open_writer = manifest_open_writer;
+	connector->batch_size = manifest_batch_size;
 	return connector;
 }
 

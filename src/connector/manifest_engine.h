@@ -10,6 +10,7 @@
  * manifest_plan.c		filters, order and fields of a read request
  * manifest_read.c		reading, page by page
  * manifest_cells.c		cells as the application writes them, and as we do
+ * manifest_record.c	records as the JSON that is sent
  * manifest_write.c		writing, jobs
  *
  * IDENTIFICATION

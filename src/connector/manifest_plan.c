@@ -293,7 +293,7 @@ literal(const Sending *sending, const ManifestFilter *rule, int number, bool *ex
 		return text_is_number(operand, strlen(operand)) ? pstrdup(operand) : NULL;
 	if (sending->type == FIELD_BOOLEAN)
 		return parse_bool(operand, &flag) ? pstrdup(flag ? "true" : "false") : NULL;
-	if (!is_text(sending->type) || cannot_be_said(rule, operand))
+	if (!is_text(sending->type))
 		return NULL;
 	text = escaped(&rule->escape, operand);
 	return rule->quote == NULL ? text : psprintf("%s%s%s", rule->quote, text, rule->quote);
@@ -360,6 +360,7 @@ typedef struct Sent
 	char	   *term;
 	List	   *extra;
 	bool		exact;
+	bool		forbidden;		/* a literal that must not be sent, by any rule */
 } Sent;
 
 static char *
@@ -444,7 +445,10 @@ render(const Sending *sending, const ManifestFilter *rule, Sent *sent)
 		.exact = rule->exact
 	};
 	values.field = sending->field.path != NULL ? sending->field.path : sending->field.name;
-	if (!operand_values(sending, rule, &values, &literals, &sent->exact))
+	for (int i = 0; i < sending->filter->noperands && is_text(sending->type); i++)
+		sent->forbidden = sent->forbidden ||
+			(sending->filter->operands[i] != NULL && cannot_be_said(rule, sending->filter->operands[i]));
+	if (sent->forbidden || !operand_values(sending, rule, &values, &literals, &sent->exact))
 		return false;
 	if (!render_parameters(&rule->parameters, false, &values, sending->plan->extra, &sent->extra) ||
 		!render_parameters(&rule->first_parameters, true, &values, sending->plan->extra, &sent->extra))
@@ -480,8 +484,14 @@ send_filter(Sending *sending, ReadPlan *plan, Filter *filter, List **terms)
 	{
 		const ManifestFilter *rule = &plan->read->filters.items[i];
 
-		if (!rule_fits(rule, filter->operator, filter->field, sending->field.type) || !render(sending, rule, &sent))
+		if (!rule_fits(rule, filter->operator, filter->field, sending->field.type))
 			continue;
+		if (!render(sending, rule, &sent))
+		{
+			if (sent.forbidden)
+				return false;
+			continue;
+		}
 		if (sent.term != NULL)
 			*terms = lappend(*terms, sent.term);
 		plan->extra = list_concat(plan->extra, sent.extra);

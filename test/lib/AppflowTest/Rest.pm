@@ -129,7 +129,7 @@ sub flow_sql
 	foreach my $filter (@{ $how{where} || [] })
 	{
 		my ($field, $operator, %properties) = @$filter;
-		push @tasks, { taskType => 'Filter', sourceFields => [$field], connectorOperator => { CustomConnector => $operator }, taskProperties => \%properties };
+		push @tasks, { taskType => 'Filter', sourceFields => [$field], connectorOperator => { CustomConnector => $operator }, taskProperties => { map { $_ => "$properties{$_}" } keys %properties } };
 	}
 	push @tasks, { taskType => 'Map', sourceFields => [ $_->[0] ], destinationField => $_->[1] // $_->[0],
 		connectorOperator => { CustomConnector => 'NO_OP' } } foreach @pairs;
