@@ -16,6 +16,7 @@
 #include "codec/text.h"
 #include "common/shortest_dec.h"
 #include "compat.h"
+#include "flow/token_failure.h"
 #include "fmgr.h"
 #include "net/limit.h"
 #include "net/net.h"
@@ -43,6 +44,7 @@ _PG_init(void)
 	aws_target_define_settings();
 	lambda_define_settings();
 	rate_limit_request_memory();
+	token_failure_request_memory();
 	operations_define_settings();
 	vault_define_settings();
 	worker_define_settings();

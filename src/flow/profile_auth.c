@@ -352,6 +352,18 @@ grant_of(const ProfileRow *profile, Jsonb *members)
 	return "AUTHORIZATION_CODE";
 }
 
+bool
+profile_brings_code(const ProfileRow *profile, Jsonb *own)
+{
+	Scheme		scheme = scheme_of(profile, own);
+	Jsonb	   *members = members_of(profile, own, &scheme);
+	char	   *refresh_token = jsonb_get_text(members, "refreshToken");
+
+	return scheme.kind == BY_TOKEN && strcmp(grant_of(profile, members), "AUTHORIZATION_CODE") == 0 &&
+		(refresh_token == NULL || refresh_token[0] == '\0') && profile_given_token(profile, own) == NULL &&
+		jsonb_get_text(jsonb_get_container(members, "oAuthRequest"), "authCode") != NULL;
+}
+
 static bool
 add_grant(const ProfileRow *profile, Jsonb *members, Jsonb *extra, const char *refresh_token, bool first,
 		  TokenRequest *request)

@@ -48,6 +48,16 @@ extern bool profile_token_request(const ProfileRow *profile, Jsonb *own, const c
 /* Add the client that is a secret of AWS Secrets Manager to a request; asks AWS if there is one. */
 extern void profile_token_client(TokenRequest *request);
 
+/* Do the credentials have an authorization code, and no token that serves without? */
+extern bool profile_brings_code(const ProfileRow *profile, Jsonb *own);
+
+/*
+ * Exchange the authorization code of a profile that has just been given one for
+ * tokens, and store these; does nothing if there is no code, or a token was given
+ * as well.  ConnectorAuthenticationException if the service refuses it.
+ */
+extern void profile_exchange_code(const ProfileRow *profile);
+
 /* The authenticator's obtain function for profiles; arg is the ProfileRow. */
 extern bool profile_obtain_token(Authenticator *authenticator, bool renew);
 

@@ -13,6 +13,11 @@
  * while it talks to the service.  And it goes on if the session that asked is
  * cancelled.  Those who ask queue up at one lock, so there is one worker at a time
  * for a profile; the worker holds another one, for the case that who asked is gone.
+ * What the service refuses to the first of the queue is refused to those who wait.
+ *
+ * An authorization code is exchanged by who brings it, in the transaction that
+ * stores the profile: it is good for a moment only, and whether it was shows whether
+ * there is to be a profile.
  *
  * IDENTIFICATION
  *	  src/flow/profile_token.c
@@ -28,6 +33,7 @@
 #include "catalog/secret.h"
 #include "common/hashfn.h"
 #include "flow/profile_auth.h"
+#include "flow/token_failure.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "net/http.h"
@@ -38,6 +44,7 @@
 #include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/json.h"
@@ -72,10 +79,7 @@ typedef struct Order
 	char		profile[1056];
 	char		refused[64];	/* generation that is no good any more */
 	Outcome		outcome;
-	int			sqlstate;
-	char		message[1024];
-	char		detail[512];
-	char		hint[512];
+	TokenFailure failure;
 	char		generation[64];
 	char		token[MAX_TOKEN];
 } Order;
@@ -151,6 +155,18 @@ new_generation(char *text, size_t size)
 				appflow_error(WF_INTERNAL),
 				errmsg("could not generate a random number"));
 	snprintf(text, size, "%016llx%016llx", (unsigned long long) parts[0], (unsigned long long) parts[1]);
+}
+
+/* What a service gave becomes the record; the old refresh token stays if there is no other. */
+static void
+take_answer(Record *record, const TokenAnswer *got, char *generation, size_t size)
+{
+	new_generation(generation, size);
+	record->token = got->token;
+	record->generation = generation;
+	record->expires = got->lifetime == 0 ? 0 : (int64) time(NULL) + got->lifetime;
+	if (got->refresh_token != NULL)
+		record->refresh_token = got->refresh_token;
 }
 
 /* The fourth field is one that no advisory lock of users has. */
@@ -233,12 +249,7 @@ carry_out(Order *order)
 	got = token_ask(&request);
 
 	/* before anybody uses it, what was got is on disk */
-	new_generation(generation, sizeof(generation));
-	record.token = got.token;
-	record.generation = generation;
-	record.expires = got.lifetime == 0 ? 0 : (int64) time(NULL) + got.lifetime;
-	if (got.refresh_token != NULL)
-		record.refresh_token = got.refresh_token;
+	take_answer(&record, &got, generation, sizeof(generation));
 	StartTransactionCommand();
 	MemoryContextSwitchTo(TopMemoryContext);
 	profile = need_profile(order->profile, HOLD_KEEP);
@@ -286,10 +297,10 @@ appflow_token_main(Datum arg)
 		error = CopyErrorData();
 		FlushErrorState();
 		AbortCurrentTransaction();
-		order->sqlstate = error->sqlerrcode;
-		say(order->message, sizeof(order->message), error->message);
-		say(order->detail, sizeof(order->detail), error->detail);
-		say(order->hint, sizeof(order->hint), error->hint);
+		order->failure.sqlstate = error->sqlerrcode;
+		say(order->failure.message, sizeof(order->failure.message), error->message);
+		say(order->failure.detail, sizeof(order->failure.detail), error->detail);
+		say(order->failure.hint, sizeof(order->failure.hint), error->hint);
 		order->outcome = OUTCOME_ERROR;
 	}
 	PG_END_TRY();
@@ -338,103 +349,238 @@ set_token(Authenticator *authenticator, const char *token, const char *generatio
 	authenticator->generation = authenticator_keep(authenticator, generation);
 }
 
+pg_noreturn static void
+raise_failure(const TokenFailure *failure)
+{
+	ereport(ERROR,
+			errcode(failure->sqlstate),
+			errmsg_internal("%s", failure->message),
+			failure->detail[0] ? errdetail_internal("%s", failure->detail) : 0,
+			failure->hint[0] ? errhint("%s", failure->hint) : 0);
+	pg_unreachable();
+}
+
 /* Have a worker get a token that is not of the generation refused. */
-static bool
-order_token(Authenticator *authenticator, const ProfileRow *profile, const char *refused)
+static Outcome
+order_token(Authenticator *authenticator, const ProfileRow *profile, const char *refused, TokenFailure *failure)
 {
 	dsm_segment *segment = dsm_create(sizeof(Order), 0);
 	Order	   *order = dsm_segment_address(segment);
-	Outcome		outcome;
+	Outcome		outcome = OUTCOME_NONE;
 
 	memset(order, 0, sizeof(Order));
 	strlcpy(order->profile, profile->name, sizeof(order->profile));
 	strlcpy(order->refused, refused, sizeof(order->refused));
-	run_worker(segment);
-	outcome = order->outcome;
-	if (outcome == OUTCOME_TOKEN)
-		set_token(authenticator, order->token, order->generation);
-	explicit_bzero(order->token, sizeof(order->token));
-	if (outcome == OUTCOME_ERROR)
-		ereport(ERROR,
-				errcode(order->sqlstate),
-				errmsg_internal("%s", order->message),
-				order->detail[0] ? errdetail_internal("%s", order->detail) : 0,
-				order->hint[0] ? errhint("%s", order->hint) : 0);
-	dsm_detach(segment);
+
+	/* outside of transactions nothing else would give the segment back */
+	PG_TRY();
+	{
+		run_worker(segment);
+		outcome = order->outcome;
+		*failure = order->failure;
+		if (outcome == OUTCOME_TOKEN)
+			set_token(authenticator, order->token, order->generation);
+		explicit_bzero(order->token, sizeof(order->token));
+	}
+	PG_FINALLY();
+	{
+		dsm_detach(segment);
+	}
+	PG_END_TRY();
+	return outcome;
+}
+
+/* What a process that wants a token knows. */
+typedef struct Asking
+{
+	Authenticator *authenticator;
+	const ProfileRow *profile;
+	bool		outside;		/* of any transaction */
+	char	   *credentials;
+	const char *refused;		/* generation that is no good any more; NULL: not found out yet */
+	bool		known;			/* there is a record */
+	bool		good;			/* and it will do */
+	Record		record;
+} Asking;
+
+/* Look at what is kept, in a transaction of its own if there is none. */
+static void
+look(Asking *asking, bool renew)
+{
+	MemoryContext old = CurrentMemoryContext;
+	Record	   *record = &asking->record;
+
+	if (asking->outside)
+		StartTransactionCommand();
+	MemoryContextSwitchTo(old);
+	if (asking->credentials == NULL)
+		asking->credentials = profile_credentials(asking->profile);
+	asking->known = read_record(asking->profile->name, asking->credentials, record);
+	if (asking->outside)
+		CommitTransactionCommand();
+	MemoryContextSwitchTo(old);
+
+	if (asking->refused == NULL)
+	{
+		asking->refused = "";
+		if (renew && asking->authenticator->generation != NULL)
+			asking->refused = asking->authenticator->generation;
+		else if (asking->known && !fresh(record))
+			asking->refused = record->generation;
+	}
+	asking->good = asking->known && fresh(record) && strcmp(record->generation, asking->refused) != 0;
+}
+
+/* the key of failures: this asking, with these credentials */
+static uint64
+failure_key(const Asking *asking)
+{
+	char		hash[65] = "";
+	StringInfoData text;
+	uint64		key;
+
+	(void) sigv4_payload_hash(asking->credentials, strlen(asking->credentials), hash);
+	initStringInfo(&text);
+	appendStringInfo(&text, "%u\n%s\n%s\n%s", MyDatabaseId, asking->profile->name, hash, asking->refused);
+	key = hash_bytes_extended((const unsigned char *) text.data, text.len, 0);
+	pfree(text.data);
+	return key;
+}
+
+/*
+ * With the lock of those who ask: get a token, unless somebody else did, or failed,
+ * while this process waited for the lock.
+ */
+static bool
+get_token(Asking *asking, bool waited, int64 began)
+{
+	uint64		key = failure_key(asking);
+	TokenFailure failure;
+	Outcome		outcome;
+
+	look(asking, false);
+	if (asking->good)
+		return true;
+	if (waited && token_failure_since(key, began, &failure))
+		raise_failure(&failure);
+	outcome = order_token(asking->authenticator, asking->profile, asking->refused, &failure);
 	if (outcome == OUTCOME_NONE)
 		ereport(ERROR,
 				appflow_error(WF_INTERNAL),
-				errmsg("the process that was to get a token for connector profile \"%s\" did not come to its end", profile->name));
+				errmsg("the process that was to get a token for connector profile \"%s\" did not come to its end",
+					   asking->profile->name));
+	if (outcome == OUTCOME_ERROR)
+	{
+		token_failure_note(key, &failure);
+		raise_failure(&failure);
+	}
 	return outcome == OUTCOME_TOKEN;
 }
 
-static bool
-obtain(Authenticator *authenticator, bool renew)
+/* Take the lock of those who ask; whether somebody else had it. */
+static pg_noinline bool
+queue_up(const LOCKTAG *tag, bool outside)
 {
-	const ProfileRow *profile = authenticator->arg;
-	char	   *credentials = profile_credentials(profile);
-	LOCKTAG		tag = lock_of(profile->name, LOCK_OF_ASKERS);
-	Record		record = {0};
-	const char *refused = "";
-	bool		known = read_record(profile->name, credentials, &record);
-	bool		good;
-
-	if (renew && authenticator->generation != NULL)
-		refused = authenticator->generation;
-	else if (known && !fresh(&record))
-		refused = record.generation;
-	if (!renew && !known)
+	if (LockAcquire(tag, ExclusiveLock, outside, true) != LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	PG_TRY();
 	{
-		Jsonb	   *own = profile_own_credentials(profile, credentials);
-		char	   *given = profile_given_token(profile, own);
-
-		explicit_bzero(own, VARSIZE(own));
-		if (given != NULL)
-		{
-			set_token(authenticator, given, "");
-			secret_wipe(given);
-			secret_wipe(credentials);
-			return true;
-		}
+		(void) LockAcquire(tag, ExclusiveLock, outside, false);
 	}
-
-	good = known && fresh(&record) && strcmp(record.generation, refused) != 0;
-	if (!good)
+	PG_CATCH();
 	{
-		(void) LockAcquire(&tag, ExclusiveLock, false, false);
-		known = read_record(profile->name, credentials, &record);
-		good = known && fresh(&record) && strcmp(record.generation, refused) != 0;
-		if (!good)
-		{
-			bool		got = order_token(authenticator, profile, refused);
-
-			LockRelease(&tag, ExclusiveLock, false);
-			secret_wipe(credentials);
-			return got;
-		}
-		LockRelease(&tag, ExclusiveLock, false);
+		/* the end of a transaction would see to it */
+		LockErrorCleanup();
+		PG_RE_THROW();
 	}
-	set_token(authenticator, record.token, record.generation);
-	secret_wipe(record.token);
-	secret_wipe(record.refresh_token);
-	secret_wipe(credentials);
+	PG_END_TRY();
+	return true;
+}
+
+/* The same, in its turn. */
+static bool
+get_in_turn(Asking *asking)
+{
+	LOCKTAG		tag = lock_of(asking->profile->name, LOCK_OF_ASKERS);
+	int64		began = token_failure_now();
+	bool		waited = queue_up(&tag, asking->outside);
+	volatile bool got = false;
+
+	PG_TRY();
+	{
+		got = get_token(asking, waited, began);
+	}
+	PG_FINALLY();
+	{
+		(void) LockRelease(&tag, ExclusiveLock, asking->outside);
+	}
+	PG_END_TRY();
+	return got;
+}
+
+/* A token that the credentials bring along. */
+static bool
+take_given(Asking *asking)
+{
+	Jsonb	   *own = profile_own_credentials(asking->profile, asking->credentials);
+	char	   *given = profile_given_token(asking->profile, own);
+
+	explicit_bzero(own, VARSIZE(own));
+	if (given == NULL)
+		return false;
+	set_token(asking->authenticator, given, "");
+	secret_wipe(given);
 	return true;
 }
 
 bool
 profile_obtain_token(Authenticator *authenticator, bool renew)
 {
-	MemoryContext old = CurrentMemoryContext;
-	bool		outside = !IsTransactionState();
-	bool		good;
+	const ProfileRow *profile = authenticator->arg;
+	Asking		asking = {
+		.authenticator = authenticator,.profile = profile,
 
-	/* a run may have none open while it transfers */
-	if (outside)
-		StartTransactionCommand();
-	MemoryContextSwitchTo(old);
-	good = obtain(authenticator, renew);
-	if (outside)
-		CommitTransactionCommand();
-	MemoryContextSwitchTo(old);
-	return good;
+		/* a run may have none open while it transfers, and has none while it waits */
+		.outside = !IsTransactionState()
+	};
+	bool		got;
+
+	look(&asking, renew);
+	if (!renew && !asking.known && take_given(&asking))
+	{
+		secret_wipe(asking.credentials);
+		return true;
+	}
+	got = asking.good || get_in_turn(&asking);
+	if (asking.good)
+		set_token(authenticator, asking.record.token, asking.record.generation);
+	secret_wipe(asking.record.token);
+	secret_wipe(asking.record.refresh_token);
+	secret_wipe(asking.credentials);
+	return got;
+}
+
+void
+profile_exchange_code(const ProfileRow *profile)
+{
+	char	   *credentials = profile_credentials(profile);
+	Jsonb	   *own = profile_own_credentials(profile, credentials);
+	char		generation[64];
+	TokenRequest request;
+
+	if (profile_brings_code(profile, own) && profile_token_request(profile, own, NULL, true, &request))
+	{
+		TokenAnswer got;
+		Record		record = {0};
+
+		profile_token_client(&request);
+		got = token_ask(&request);
+		take_answer(&record, &got, generation, sizeof(generation));
+		write_record(profile, credentials, &record);
+		secret_wipe(got.token);
+		secret_wipe(got.refresh_token);
+	}
+	if (own != NULL)
+		explicit_bzero(own, VARSIZE(own));
+	secret_wipe(credentials);
 }

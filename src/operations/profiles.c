@@ -24,6 +24,7 @@
 #include "compat.h"
 #include "connector/traits.h"
 #include "flow/custom_session.h"
+#include "flow/profile_auth.h"
 #include "miscadmin.h"
 #include "net/aws_service.h"
 #include "operations/operations.h"
@@ -72,15 +73,12 @@ check_key(const char *kms_arn)
 	aws_check_identity(GetUserId(), ", or leave kmsArn away: then this server's master key seals the credentials");
 }
 
-/* Store the credentials, if any were sent. */
+/* Store the credentials that were sent. */
 static void
 put_credentials(ProfileRow *profile, Jsonb *credentials)
 {
-	char	   *text;
+	char	   *text = JsonbToCString(NULL, &credentials->root, VARSIZE(credentials));
 
-	if (credentials == NULL)
-		return;
-	text = JsonbToCString(NULL, &credentials->root, VARSIZE(credentials));
 	secret_put_under(PURPOSE, profile->name, text, profile->kms_arn);
 	secret_wipe(text);
 
@@ -145,7 +143,10 @@ OPERATION(appflow_create_connector_profile, "CreateConnectorProfile")
 				appflow_error(WF_CONFLICT),
 				errmsg("Conflict executing request: Connector profile: %s already exists", profile.name));
 	if (profile.has_credentials)
+	{
 		put_credentials(&profile, credentials);
+		profile_exchange_code(&profile);
+	}
 	ask_connector(&profile, connector);
 	PG_RETURN_JSONB_P(operation_remember("CreateConnectorProfile", request, profile_response(profile.name)));
 }
@@ -184,7 +185,11 @@ OPERATION(appflow_update_connector_profile, "UpdateConnectorProfile")
 	if (connector != NULL && jsonb_get_container(connector->provisioning, "lambda") != NULL)
 		custom_check_credentials(connector, profile);
 	profile_update(profile);
-	put_credentials(profile, credentials);
+	if (credentials != NULL)
+	{
+		put_credentials(profile, credentials);
+		profile_exchange_code(profile);
+	}
 	metadata_reset(&cached);
 	ask_connector(profile, connector);
 	PG_RETURN_JSONB_P(operation_remember("UpdateConnectorProfile", request, profile_response(name)));

@@ -88,11 +88,13 @@ foreach (@refused)
 my @accepted = (
 	[ 'Salesforce', '{}', '{"oAuth2GrantType": "CLIENT_CREDENTIALS", "clientCredentialsArn": "arn:aws:secretsmanager:us-east-1:1:secret:x"}' ],
 	[ 'Salesforce', '{}', '{"oAuth2GrantType": "JWT_BEARER", "jwtToken": "a.b.c"}' ],
-	[ 'Salesforce', '{}', '{"oAuthRequest": {"authCode": "c", "redirectUri": "https://x"}}' ],
+	[ 'Salesforce', '{}', '{"refreshToken": "r"}' ],
 	[ 'ServiceNow', '{"instanceUrl": "https://x"}', '{"oAuth2Credentials": {"clientId": "i", "clientSecret": "s"}}' ]);
 my $n = 0;
 like(call('create_connector_profile', profile('grant-' . ++$n, @$_)), $created, "only fields of the chosen grant are asked for: $_->[2]") foreach @accepted;
 
+like(call('create_connector_profile', profile('x', 'Salesforce', '{"instanceUrl": "https://127.0.0.1:1"}', '{"oAuthRequest": {"authCode": "c", "redirectUri": "https://x"}}')),
+	qr/^WF400 request to "https:\/\/127\.0\.0\.1:1\/services\/oauth2\/token" is not allowed/, 'a code is exchanged at once');
 like(call('create_connector_profile', profile('x', 'Slack', @{ $good{Slack} }) =~ s/Public/Private/r),
 	qr/^WF400 .*connectionMode Private is not supported for connector: SLACK/, 'Private where there is none');
 like(call('create_connector_profile', profile('x', 'Snowflake', @{ $good{Snowflake} }) =~ s/Public/Private/r),

@@ -23,7 +23,7 @@ let count = 0
 let busy = false
 let throttled = 0
 let times = []
-const codes = new Set(['planted-code'])
+const codes = new Set(['planted-code', 'planted-code-2', 'planted-code-3', 'planted-code-4'])
 const jwtKey = process.env.JWT_PUBLIC_KEY
 
 const token = () => {
@@ -54,6 +54,8 @@ function oauth(req, res, form) {
   if (form.grant_type === 'authorization_code') {
     if (!codes.delete(form.code) || form.redirect_uri !== 'https://example.com/back') return bad('invalid_grant')
   } else if (form.grant_type === 'refresh_token') {
+    // the service takes its time, so that those who come at once meet
+    if (form.refresh_token === 'planted-slow') return setTimeout(() => bad('invalid_grant'), 1500)
     if (spent.has(form.refresh_token)) revoked = true
     if (revoked || form.refresh_token !== refresh) return bad('invalid_grant')
     spent.add(refresh)
