@@ -164,6 +164,13 @@ class Instance {
     const plain = query.get('sysparm_exclude_reference_link') === 'true'
     const shown = {}
     for (const field of wanted ? wanted.split(',').map((name) => name.trim()) : columns.keys()) {
+      const dot = field.indexOf('.')
+      if (dot > 0 && columns.has(field.slice(0, dot)) && columns.get(field.slice(0, dot)).reference) {
+        const { reference } = columns.get(field.slice(0, dot))
+        const other = this.rows(reference).find(({ sys_id }) => sys_id === row[field.slice(0, dot)])
+        shown[field] = other ? other[field.slice(dot + 1)] || '' : ''
+        continue
+      }
       if (!columns.has(field)) continue // those that there are not are left out without a word
       const value = row[field] === undefined ? '' : row[field]
       const { reference } = columns.get(field)

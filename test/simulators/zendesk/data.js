@@ -24,6 +24,7 @@ const entities = {
   macros: { one: 'macro', many: 'macros', key: id, url: true },
   views: { one: 'view', many: 'views', key: id, url: true },
   tags: { one: 'tag', many: 'tags', key: (row) => row.name },
+  ticket_audits: { one: 'audit', many: 'audits', key: id },
   ticket_events: { one: 'ticket_event', many: 'ticket_events', key: id, export: true, hidden: true },
   ticket_metric_events: { one: 'ticket_metric_event', many: 'ticket_metric_events', key: id, export: true, hidden: true }
 }
@@ -84,6 +85,7 @@ const makers = {
   macros: (n) => ({ id: n, title: `Macro ${n}`, active: true, position: n, description: null, default: false, actions: [{ field: 'status', value: 'solved' }], restriction: null, created_at: time(n), updated_at: time(n) }),
   views: (n) => ({ id: n, title: `View ${n}`, active: true, position: n, description: null, default: false, execution: {}, conditions: { all: [], any: [] }, restriction: null, created_at: time(n), updated_at: time(n) }),
   tags: (n) => ({ name: `tag${n}`, count: n }),
+  ticket_audits: (n) => ({ id: n, ticket_id: 1 + (n % 9), created_at: time(n), author_id: 1001, metadata: { system: {}, custom: {} }, events: [{ id: n, type: 'Create', field_name: 'status', value: 'new' }], via: { channel: 'web' } }),
   ticket_events: (n) => ({
     id: n, ticket_id: 1 + (n % 9), timestamp: START + n * 120, created_at: time(n * 2), updater_id: 1001, via: 'Web form', system: {}, metadata: {}, event_type: 'Audit',
     child_events: [{ id: n + 100000, via: 'Web form', via_reference_id: null, event_type: 'Change', status: 'open', previous_value: 'new' }]

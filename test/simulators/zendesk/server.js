@@ -109,7 +109,7 @@ class Zendesk {
     if (parts[0] === 'incremental' && request.method === 'GET') return this.incremental(request, parts.slice(1))
     if (parts[0] === 'search' && request.method === 'GET') return parts[1] === 'export' ? this.search_export(request) : parts.length === 1 ? this.search(request) : this.missing()
     if (parts[0] === 'job_statuses' && parts.length === 2) return this.jobs.status(request, parts[1])
-    if (!entity) return { status: 404, body: { error: 'InvalidEndpoint', description: 'Not found' } }
+    if (!entity || entity.hidden) return { status: 404, body: { error: 'InvalidEndpoint', description: 'Not found' } }
     if (parts.length === 1 && request.method === 'GET') return this.list(request, parts[0])
     if (parts.length === 2 && /^\d+$/.test(parts[1]) && request.method === 'GET') {
       const row = this.store.get(parts[0]).get(parts[1])
@@ -132,9 +132,10 @@ class Zendesk {
     return json(400, { errors: [{ code: 'InvalidPaginationParameter', title: `Invalid ${name}`, detail: words }] })
   }
 
-  list(request, name) {
+  list(request, name, given) {
     const { query } = request
-    const rows = this.records(name).filter((row) => row.status !== 'deleted' && !row.archived)
+    let rows = given || this.records(name).filter((row) => row.status !== 'deleted' && !row.archived)
+    if (name === 'satisfaction_ratings' && query.has('start_time')) rows = rows.filter((row) => seconds(row.created_at) >= Number(query.get('start_time')))
     const size = query.get('page[size]')
     if (size === null) return this.offset_list(request, name, rows)
     if (!/^\d+$/.test(size) || size < 1 || size > PAGE) return this.invalid_page('page[size]', `page[size] must be an integer between 1 and ${PAGE}`)
@@ -152,7 +153,7 @@ class Zendesk {
       [entities[name].many]: page.map((row) => this.shown(name, row, request)),
       meta: { has_more: more, after_cursor: page.length ? next : null, before_cursor: page.length ? cursor_of(`o:${at}:${name}`) : null },
       links: {
-        prev: page.length ? `${request.base}/api/v2/${name}.json?page%5Bbefore%5D=x&page%5Bsize%5D=${size}` : null,
+        prev: null,
         next: page.length ? `${request.base}/api/v2/${name}.json?page%5Bafter%5D=${encodeURIComponent(next)}&page%5Bsize%5D=${size}` : null
       }
     })
@@ -234,9 +235,10 @@ class Zendesk {
     }
     const start = this.start_time(query)
     if (typeof start === 'object') return start
+    if (query.has('page[size]') && name === 'ticket_metric_events') return this.list(request, name, all.filter(({ at }) => at >= start).map(({ row }) => row))
     const rest = all.filter(({ at }) => at >= start)
     let page = rest.slice(0, per_page)
-    // a page never ends amid one second
+    // a page never ends amid one second, and the next begins with that second again
     page = page.concat(rest.slice(per_page).filter(({ at }) => at === page[page.length - 1].at))
     const end = page.length ? page[page.length - 1].at : start
     const last = page.length >= rest.length
@@ -245,7 +247,7 @@ class Zendesk {
       count: page.length,
       end_time: end,
       end_of_stream: last,
-      next_page: page.length ? `${request.base}/api/v2/incremental/${name}.json?per_page=${per_page}&start_time=${last ? end : end + 1}` : null
+      next_page: page.length ? `${request.base}/api/v2/incremental/${name}.json?per_page=${per_page}&start_time=${end}` : null
     })
   }
 
