@@ -104,7 +104,6 @@ foreach my $kind ('throttle?n=1&match=offset=1000', 'fault?kind=status=500&match
 	$run = table('incident', ['sys_id'], 'sys_id text PRIMARY KEY');
 	is(outcome($run), 'Successful 3500 0', $kind) or diag(json_text($run));
 }
-$app->control('set', { empty_is_404 => JSON::PP::false });
 $run = table('problem', ['number'], 'number text', filters => [ $app->filter('state', 'EQUAL_TO', DATA_TYPE => 'long', VALUE => '77') ]);
 is(outcome($run), 'Successful 0 0', 'no records');
 $app->profile('oauth', { oAuth2Credentials => { clientId => 'planted-client', clientSecret => 'planted-client-secret', accessToken => 'planted-servicenow-expiring', refreshToken => 'planted-servicenow-refresh' } });

@@ -13,6 +13,8 @@
 //   POST /control/seed                        {"entity": records or a number, ...}
 //   GET  /control/records?entity=E            what is stored
 //   POST /control/set                         switches of the simulator
+//
+// An argument of the program is what it is seeded with, as for /control/seed.
 
 'use strict'
 
@@ -131,7 +133,8 @@ class Service {
       })
     })
     server.keepAliveTimeout = 60000
-    server.listen(Number(process.argv[2] || 0), '127.0.0.1', 511, () => console.log(`ready ${server.address().port}`))
+    if (process.argv[2]) this.simulator.seed(JSON.parse(process.argv[2]))
+    server.listen(0, '127.0.0.1', 511, () => console.log(`ready ${server.address().port}`))
   }
 }
 

@@ -3,13 +3,13 @@
 //
 //   node server.js        prints "ready PORT"
 //
-// User planted-user, planted-password; access token planted-servicenow, refresh token
+// Users planted-user, planted-password and integration, correct horse; access token planted-servicenow, refresh token
 // planted-servicenow-refresh, client planted-client, planted-client-secret; the user
 // planted-limited may not read the dictionary.  See ../rest/service.js.
 
 'use strict'
 
-const { Service, Tokens, sleep } = require('../rest/service')
+const { Service, Tokens } = require('../rest/service')
 const { tables, dictionary, generate, id } = require('./data')
 const { parse, select } = require('./query')
 
@@ -20,10 +20,9 @@ class Instance {
     this.settings = {
       strict: false, // glide.invalid_query.returns_no_rows
       maximum: 10000, // glide.rest.max.record.limit of our making
-      empty_is_404: false, // as releases before Kingston
       cancelled: 0, // so many reads break off with 200 as long as they ask for more than cancel_above
       cancel_above: 0,
-      display: 'en' // display values
+      hidden: 0 // of so many records the user may see the first only: the limit counts all
     }
     this.tokens = new Tokens('servicenow', 1799)
     this.tokens.refresh.set('planted-servicenow-refresh', { scopes: ['useraccount'], access: 'planted-servicenow' })
@@ -80,7 +79,7 @@ class Instance {
     const basic = /^Basic (.+)$/.exec(header)
     if (basic) {
       const [user, password] = Buffer.from(basic[1], 'base64').toString().split(':')
-      return ['planted-user', 'planted-limited'].includes(user) && password === 'planted-password' ? user : null
+      return (['planted-user', 'planted-limited'].includes(user) && password === 'planted-password') || (user === 'integration' && password === 'correct horse') ? user : null
     }
     const bearer = /^Bearer (.+)$/.exec(header)
     return bearer && (this.given.has(bearer[1]) || this.tokens.access.has(bearer[1])) ? 'planted-user' : null
@@ -103,7 +102,7 @@ class Instance {
     return [...this.store.keys()].filter((table) => this.lineage(table).includes(name)).flatMap((table) => this.store.get(table))
   }
 
-  async table(request, name, sys_id, user) {
+  table(request, name, sys_id, user) {
     const { query, method } = request
     if (!tables[name]) return failure(400, `Invalid table ${name}`, null)
     if (user === 'planted-limited' && name.startsWith('sys_d')) return failure(403, 'User Not Authorized', 'Failed API level ACL Validation')
@@ -125,8 +124,7 @@ class Instance {
     if (!/ORDERBY/.test(text)) rows = rows.map((row) => ({ row, at: id(row.sys_id + offset) })).sort((a, b) => (a.at < b.at ? -1 : 1)).map(({ row }) => row)
     const headers = {}
     if (query.get('sysparm_no_count') !== 'true') headers['X-Total-Count'] = String(rows.length)
-    const page = rows.slice(offset, offset + limit)
-    if (this.settings.empty_is_404 && rows.length === 0) return failure(404, 'No Record found', "Record doesn't exist or ACL restricts the record retrieval")
+    const page = rows.slice(offset, offset + limit).filter((row) => !(this.settings.hidden && this.rows(name).indexOf(row) % this.settings.hidden))
     if (query.get('sysparm_suppress_pagination_header') !== 'true' && rows.length > limit) {
       const link = (at, rel) => {
         const url = new URL(request.url, request.base)
@@ -143,7 +141,6 @@ class Instance {
       this.settings.cancelled--
       return { status: 200, headers, body: { error: { message: 'Transaction cancelled: maximum execution time exceeded', detail: 'Transaction cancelled: maximum execution time exceeded' }, status: 'failure', result: page.slice(0, Math.floor(page.length / 2)).map((row) => this.shown(request, columns, row)) } }
     }
-    await sleep(0)
     return { status: 200, headers, body: { result: page.map((row) => this.shown(request, columns, row)) } }
   }
 

@@ -2,7 +2,7 @@
 //
 //   node server.js        prints "ready PORT"
 //
-// Token planted-slack has all scopes, planted-slack-public no private channels,
+// Tokens planted-slack and xoxb-2718-2818-a1b2c3 have all scopes, planted-slack-public no private channels,
 // planted-slack-rotating expires at /control/expire and is renewed by planted-slack-refresh.
 // See ../rest/service.js.
 
@@ -67,7 +67,7 @@ class Workspace {
       strangers: [] // channels that the bot is no member of
     }
     this.tokens = new Tokens('slack', 43200)
-    this.given = new Map([['planted-slack', ALL], ['planted-slack-public', ['channels:read', 'channels:history', 'users:read']], ['planted-slack-rotating', ALL], ['planted-slack-none', []]])
+    this.given = new Map([['planted-slack', ALL], ['xoxb-2718-2818-a1b2c3', ALL], ['planted-slack-public', ['channels:read', 'channels:history', 'users:read']], ['planted-slack-rotating', ALL], ['planted-slack-none', []]])
     this.tokens.refresh.set('planted-slack-refresh', { scopes: ALL, access: 'planted-slack-rotating' })
     this.expired = new Set()
     this.channels = []

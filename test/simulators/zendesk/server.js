@@ -3,7 +3,7 @@
 //
 //   node server.js        prints "ready PORT"
 //
-// Access token: planted-zendesk (read, write), planted-zendesk-read (read); refresh token
+// Access token: planted-zendesk, 81f1e2a0b4c7 (read, write), planted-zendesk-read (read); refresh token
 // planted-zendesk-refresh; client planted-client, planted-client-secret; see ../rest/service.js.
 
 'use strict'
@@ -32,7 +32,7 @@ class Zendesk {
     }
     this.tokens = new Tokens('zendesk', 172800)
     this.tokens.refresh.set('planted-zendesk-refresh', { scopes: ['read', 'write'], access: 'planted-zendesk' })
-    this.given = new Map([['planted-zendesk', ['read', 'write']], ['planted-zendesk-read', ['read']], ['planted-zendesk-expiring', ['read', 'write']]])
+    this.given = new Map([['planted-zendesk', ['read', 'write']], ['planted-zendesk-read', ['read']], ['planted-zendesk-expiring', ['read', 'write']], ['81f1e2a0b4c7', ['read', 'write']]])
     this.store = new Map(Object.keys(entities).map((name) => [name, new Map()]))
     this.jobs = new Jobs(this)
   }
