@@ -77,6 +77,8 @@ entities_to_wire(List *entities)
 		append_text(&out, "name", entity->name);
 		append_text(&out, "label", entity->label ? entity->label : entity->name);
 		append_bool(&out, "hasNestedEntities", entity->nested);
+		if (entity->group != NULL)
+			append_text(&out, "group", entity->group);
 		appendStringInfoChar(&out, '}');
 	}
 	appendStringInfoChar(&out, ']');

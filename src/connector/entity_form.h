@@ -15,7 +15,7 @@
 
 #include "connector/connector.h"
 
-/* An array of ConnectorEntity, of a list of Entity *. */
+/* An array of ConnectorEntity, of a list of Entity *; with "group" for those that have one. */
 extern Jsonb *entities_to_wire(List *entities);
 
 /*

@@ -370,7 +370,8 @@ ask(const Subject *subject, const char *kind, const char *path)
 
 /*
  * list_connector_entities(request jsonb) returns jsonb:
- * {"connectorEntityMap": {"Objects": [...]}, "nextToken"}.
+ * {"connectorEntityMap": {"Objects": [...]}, "nextToken"}; entities of a group of their
+ * own have its name in place of Objects.
  * Follows ListConnectorEntities of the API reference.
  */
 OPERATION(appflow_list_connector_entities, "ListConnectorEntities")
@@ -403,9 +404,11 @@ OPERATION(appflow_list_connector_entities, "ListConnectorEntities")
 	values[1] = catalog_int64(page.size);
 	values[2] = catalog_int64(page.after ? strtol(page.after, NULL, 10) : 0);
 	catalog_begin(&access);
-	catalog_execute("SELECT pg_catalog.jsonb_build_object('Objects', coalesce(pg_catalog.jsonb_agg(e ORDER BY n) "
-					"FILTER (WHERE n > $3 AND n <= $3 + $2), '[]')), ($3 + $2)::text, pg_catalog.count(*) > $3 + $2 "
-					"FROM pg_catalog.jsonb_array_elements($1) WITH ORDINALITY AS x (e, n)", lengthof(values), values);
+	catalog_execute("WITH x (e, n) AS (SELECT * FROM pg_catalog.jsonb_array_elements($1) WITH ORDINALITY), "
+					"y (name, list) AS (SELECT coalesce(e ->> 'group', 'Objects'), pg_catalog.jsonb_agg(e - 'group' ORDER BY n) "
+					"FROM x WHERE n > $3 AND n <= $3 + $2 GROUP BY 1) "
+					"SELECT coalesce((SELECT pg_catalog.jsonb_object_agg(name, list) FROM y), '{\"Objects\": []}'), "
+					"($3 + $2)::text, (SELECT pg_catalog.count(*) FROM x) > $3 + $2", lengthof(values), values);
 	entities = catalog_get_jsonb(&access, 0, 1);
 	last = catalog_get_text(&access, 0, 2);
 	more = catalog_get_bool(0, 3);

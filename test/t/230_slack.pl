@@ -30,35 +30,35 @@ my @channels = @{ $nested->{Channels} || [] };
 is(scalar @channels, 386, 'channels that are not archived, of three pages');
 is(json_text($channels[0]), '{"hasNestedEntities":false,"label":"channel-1","name":"conversations/C0000001"}', '... as the reference shows them');
 my $fields = $app->fields('work', 'conversations/C0000001');
-is(join(' ', map { $fields->{$_}{supportedFieldTypeDetails}{v1}{fieldType} } qw(ts timestamp text reply_count reactions)), 'String DateTime String Long List', 'fields of messages') or diag(json_text($fields->{reactions}));
+is(join(' ', map { $fields->{$_}{supportedFieldTypeDetails}{v1}{fieldType} } qw(ts timestamp text reply_count reactions)), 'String DateTime String Long Struct', 'fields of messages') or diag(json_text($fields->{reactions}));
 is($fields->{ts}{isPrimaryKey}, JSON::PP::true, 'the key of a message');
 
 # ---------------------------------------------------------------- reading
 
 $app->control('reset');
 my $run = table('conversations/C0000001', [qw(ts timestamp channel user text subtype reactions)], 'ts text PRIMARY KEY, timestamp timestamptz, channel text, "user" text, text text, subtype text, reactions jsonb');
-is(outcome($run), 'Successful 900 0', 'messages into a table') or diag(json_text($run));
+is(outcome($run), 'Successful 900 0', 'messages into a table') or diag(AppflowTest::RestApps::told($run));
 is($app->sql("SELECT count(*) || ' ' || min(ts) || ' ' || max(ts) || ' ' || count(reactions) || ' ' || count(subtype) FROM $run->{table}"), '900 1704067260.000001 1704121200.000900 225 100', 'all of them');
 is($app->sql("SELECT bool_and(extract(epoch FROM timestamp)::numeric(20, 6) = ts::numeric(20, 6)) FROM $run->{table}"), 't', 'times to the microsecond');
 is($app->sql("SELECT channel || ' ' || \"user\" || ' ' || text FROM $run->{table} WHERE ts = '1704067440.000004'"), 'C0000001 U0000005 message 4', 'as they are');
 is(scalar($app->seen(qr{conversations.history})), 5, 'by five pages');
 $app->control('set', { short => 30 });
 $run = table('conversations/C0000001', ['ts'], 'ts text PRIMARY KEY');
-is(outcome($run), 'Successful 900 0', 'pages that are shorter than asked for are not the last') or diag(json_text($run));
+is(outcome($run), 'Successful 900 0', 'pages that are shorter than asked for are not the last') or diag(AppflowTest::RestApps::told($run));
 $app->control('set', { short => 0 });
 
 $run = $app->pull('work', 'conversations/C0000001', [qw(ts text timestamp)], to => 'PARQUET', output => { aggregationConfig => { aggregationType => 'SingleFile' } });
-is(outcome($run), 'Successful 900 0', 'messages into Parquet') or diag(json_text($run));
+is(outcome($run), 'Successful 900 0', 'messages into Parquet') or diag(AppflowTest::RestApps::told($run));
 my ($bytes) = values %{ $run->{files} };
 my $rows = $app->{flows}->parquet($bytes // '')->{rows} || [];
 is(scalar @$rows, 900, '... all of them');
 is_deeply([ @{ (sort { $a->[0] cmp $b->[0] } @$rows)[0] || [] }[ 0, 1 ] ], [ '1704067260.000001', 'message 1' ], '... read back');
 
 $run = table('users', [qw(id name real_name profile.email deleted updated)], 'id text PRIMARY KEY, name text, real_name text, "profile.email" text, deleted boolean, updated timestamptz');
-is(outcome($run), 'Successful 730 0', 'users') or diag(json_text($run));
-is($app->sql(qq(SELECT count(*) FILTER (WHERE deleted) || ' ' || max(updated AT TIME ZONE 'UTC') || ' ' || min("profile.email") FROM $run->{table})), '81 2024-01-01 12:10:00 user1@example.com', '... typed');
+is(outcome($run), 'Successful 730 0', 'users') or diag(AppflowTest::RestApps::told($run));
+is($app->sql(qq(SELECT count(*) FILTER (WHERE deleted) || ' ' || max(updated AT TIME ZONE 'UTC') || ' ' || min("profile.email") FROM $run->{table})), '81 2024-01-01 12:10:00 user100@example.com', '... typed');
 $run = table('conversations', [qw(id name is_private num_members topic.value)], 'id text PRIMARY KEY, name text, is_private boolean, num_members int, "topic.value" text');
-is(outcome($run), 'Successful 450 0', 'channels, archived ones too') or diag(json_text($run));
+is(outcome($run), 'Successful 450 0', 'channels, archived ones too') or diag(AppflowTest::RestApps::told($run));
 $run = table('conversations/C0000002', ['ts'], 'ts text');
 is(outcome($run), 'Successful 0 0', 'a channel in which nobody has said anything');
 
@@ -69,7 +69,7 @@ sub filtered
 	my ($name, $count, $sent, @filters) = @_;
 	$app->control('reset');
 	my $run = table('conversations/C0000001', [qw(ts text user timestamp)], 'ts text, text text, "user" text, timestamp timestamptz', filters => \@filters);
-	is(outcome($run), "Successful $count 0", $name) or diag(json_text($run));
+	is(outcome($run), "Successful $count 0", $name) or diag(AppflowTest::RestApps::told($run));
 	my ($page) = $app->seen(qr{conversations.history});
 	like($page->{plain} // '', $sent, '... by Slack') if defined $sent;
 }
@@ -78,7 +78,7 @@ filtered('GREATER_THAN', 300, qr/oldest=1704103200\.0006/, $app->filter('timesta
 filtered('GREATER_THAN_OR_EQUAL_TO', 301, qr/oldest=/, $app->filter('timestamp', 'GREATER_THAN_OR_EQUAL_TO', DATA_TYPE => 'datetime', VALUE => $at));
 filtered('LESS_THAN', 599, qr/latest=/, $app->filter('timestamp', 'LESS_THAN', DATA_TYPE => 'datetime', VALUE => $at));
 filtered('LESS_THAN_OR_EQUAL_TO', 600, qr/latest=/, $app->filter('timestamp', 'LESS_THAN_OR_EQUAL_TO', DATA_TYPE => 'datetime', VALUE => $at));
-filtered('EQUAL_TO', 1, qr/latest=/, $app->filter('timestamp', 'EQUAL_TO', DATA_TYPE => 'datetime', VALUE => $at));
+filtered('EQUAL_TO', 1, qr/oldest=1704103200\.0006&latest=1704103200\.0006/, $app->filter('timestamp', 'EQUAL_TO', DATA_TYPE => 'datetime', VALUE => $at));
 filtered('EQUAL_TO, by ts', 1, qr/oldest=1704103200.000600/, $app->filter('ts', 'EQUAL_TO', VALUE => '1704103200.000600'));
 filtered('BETWEEN', 99, qr/oldest=.*latest=|latest=.*oldest=/, $app->filter('timestamp', 'BETWEEN', DATA_TYPE => 'datetime', LOWER_BOUND => $at, UPPER_BOUND => '2024-01-01T11:40:00.000700Z'));
 filtered('from and to', 100, qr/oldest=.*latest=|latest=.*oldest=/, $app->filter('timestamp', 'GREATER_THAN_OR_EQUAL_TO', DATA_TYPE => 'datetime', VALUE => $at),
@@ -92,15 +92,15 @@ foreach my $kind ('throttle?n=1&match=history.*cursor', 'fault?kind=status=500&m
 	$app->control('reset');
 	$app->control($kind);
 	$run = table('conversations/C0000001', ['ts'], 'ts text PRIMARY KEY');
-	is(outcome($run), 'Successful 900 0', $kind) or diag(json_text($run));
+	is(outcome($run), 'Successful 900 0', $kind) or diag(AppflowTest::RestApps::told($run));
 }
-$app->profile('rotating', { accessToken => 'planted-slack-rotating', refreshToken => 'planted-slack-refresh', clientId => 'planted-client', clientSecret => 'planted-client-secret' });
+$app->profile('rotating', { oAuthRequest => { authCode => 'planted-code', redirectUri => 'https://example.com/back' } });
 $run = table('users', ['id'], 'id text', profile => 'rotating');
-is(outcome($run), 'Successful 730 0', 'a token that expires') or diag(json_text($run));
+is(outcome($run), 'Successful 730 0', 'a token that expires') or diag(AppflowTest::RestApps::told($run));
 $app->control('expire');
 $app->control('reset');
 $run = table('users', ['id'], 'id text', profile => 'rotating');
-is(outcome($run), 'Successful 730 0', '... is renewed when Slack says token_expired with status 200') or diag(json_text($run));
+is(outcome($run), 'Successful 730 0', '... is renewed when Slack says token_expired with status 200') or diag(AppflowTest::RestApps::told($run));
 is(scalar($app->seen(qr{oauth.v2.access})), 1, '... once');
 
 # ---------------------------------------------------------------- what goes wrong
@@ -109,7 +109,7 @@ sub fails
 {
 	my ($name, $pattern, $entity, $fields, %args) = @_;
 	my $run = table($entity, $fields, join(', ', map { qq("$_" text) } @$fields), %args);
-	like(($run->{status} // 'refused') . ': ' . ($run->{refused} // $run->{message} // ''), $pattern, $name) or diag(json_text($run));
+	like(($run->{status} // 'refused') . ': ' . ($run->{refused} // $run->{message} // ''), $pattern, $name) or diag(AppflowTest::RestApps::told($run));
 	is($app->sql("SELECT count(*) FROM $run->{table}"), 0, '... and nothing is half done');
 	$app->control('reset');
 }
@@ -139,7 +139,7 @@ fails('throttled for ever', qr/^Error: .*ratelimited/s, 'users', ['id']);
 # values that do not fit fail their record
 $app->control('seed', { users => [ { id => 'U1', tz_offset => 1 }, { id => 'U2', tz_offset => 1e25 }, { id => 'U3', updated => 'soon' } ] });
 $run = table('users', [qw(id tz_offset updated)], 'id text, tz_offset bigint, updated timestamptz', write => { errorHandlingConfig => { bucketName => 'errors', failOnFirstDestinationError => JSON::PP::false } });
-is(outcome($run), 'Successful 3 2', 'values that are too large, or none') or diag(json_text($run));
+is(outcome($run), 'Successful 3 2', 'values that are too large, or none') or diag(AppflowTest::RestApps::told($run));
 is($app->sql("SELECT string_agg(id, ' ') FROM $run->{table}"), 'U1', '... fail their records');
 unlike(slurp_file($app->{node}->logfile), qr/planted-slack/, 'no token in the log');
 done_testing();

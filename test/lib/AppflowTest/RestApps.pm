@@ -31,7 +31,7 @@ sub new
 	$self->{url} = "http://127.0.0.1:$port";
 	append_to_file("$place/master", 'test:' . '0123456789abcdef' x 4 . "\n");
 	chmod 0600, "$place/master";
-	$self->{node}->append_conf('postgresql.conf', join "\n", 'appflow.allow_local_endpoints = on', "appflow.master_key = 'file:$place/master'", @settings, '');
+	$self->{node}->append_conf('postgresql.conf', join "\n", 'log_statement = none', 'log_min_error_statement = panic', 'appflow.allow_local_endpoints = on', "appflow.master_key = 'file:$place/master'", @settings, '');
 	$self->{node}->restart;
 	return $self;
 }
@@ -77,6 +77,7 @@ sub error_of
 sub profile
 {
 	my ($self, $name, $credentials, $properties) = @_;
+	$credentials = { clientId => 'planted-client', clientSecret => 'planted-client-secret', %$credentials } if $self->{type} ne 'Servicenow';
 	my $request = $json->encode({
 		connectorProfileName => $name, connectorType => $self->{type}, connectionMode => 'Public',
 		connectorProfileConfig => {
@@ -176,6 +177,15 @@ sub outcome
 	my ($run) = @_;
 	return "refused: $run->{refused}" if defined $run->{refused};
 	return join ' ', $run->{status}, $run->{processed} // 0, $run->{failed} // 0;
+}
+
+# all of it but the data
+sub told
+{
+	my ($run) = @_;
+	my %told = %$run;
+	delete @told{qw(files text)};
+	return json_text(\%told);
 }
 
 1;
