@@ -57,7 +57,8 @@ typedef enum ManifestFormat
 	FORMAT_EPOCH,
 	FORMAT_EPOCH_MILLISECONDS,
 	FORMAT_DATETIME,
-	FORMAT_DATE
+	FORMAT_DATE,
+	FORMAT_EPOCH_FRACTION
 } ManifestFormat;
 
 typedef struct ManifestFormatRule
@@ -122,6 +123,7 @@ typedef struct ManifestPaging
 	ManifestCondition more;
 	ManifestCondition last;
 	const char *total;
+	int			link_tells;
 	int			short_pages;
 } ManifestPaging;
 
@@ -168,6 +170,7 @@ typedef struct ManifestOrder
 	int			nulls;
 	ManifestTexts fields;
 	int			multiple;
+	ManifestPaging *paging;		/* NULL: that of reading */
 } ManifestOrder;
 
 typedef struct ManifestQuery
@@ -310,6 +313,8 @@ typedef struct ManifestEntity
 {
 	const char *name;
 	const char *label;
+	const char *group;
+	const char *characters;		/* of what stands for '*' */
 	ManifestList *list;
 	struct
 	{

@@ -676,6 +676,8 @@ told(const ManifestPaging *paging, const PageFacts *facts, int64 read)
 		return 0;
 	if (paging->more.path != NULL)
 		return manifest_holds(&paging->more, facts->lookup, facts->arg);
+	if (paging->link_tells)
+		return next_link(http_response_header(facts->call, "Link")) != NULL;
 	if (total != NULL)
 		return read < strtoll(total, NULL, 10);
 	return -1;
@@ -709,9 +711,20 @@ pager_next(Pager *pager, const PageFacts *facts)
 		pager->page++;
 		return call_next(pager, facts->call);
 	}
-	if (kind == PAGING_KEY && (facts->records == 0 || (more < 0 && is_short(pager, facts->records))))
+	if (kind == PAGING_KEY && more < 0 && is_short(pager, facts->records))
 		return NULL;
+
+	/* the application shows nothing of that page: its key is not known */
+	if (kind == PAGING_KEY && facts->records == 0)
+		return paging->link_tells ?
+			manifest_link_call(pager->session, &pager->read->call, pager->values,
+							   next_link(http_response_header(facts->call, "Link")), facts->call) : NULL;
 	next = next_cursor(pager, facts);
+	if (kind == PAGING_KEY && (next == NULL || next[0] == '\0'))
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("%s sent a record of %s without \"%s\", by which the next page is found",
+					   session_application(pager->session), pager->what, paging->next));
 	if (next == NULL || next[0] == '\0')
 		return NULL;
 	if (pager->cursor != NULL && strcmp(pager->cursor, next) == 0)

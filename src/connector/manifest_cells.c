@@ -24,7 +24,7 @@
 
 static const char *const format_names[] = {
 	[FORMAT_ISO] = "iso", [FORMAT_EPOCH] = "epoch", [FORMAT_EPOCH_MILLISECONDS] = "epochMilliseconds",
-	[FORMAT_DATETIME] = "datetime", [FORMAT_DATE] = "date"
+	[FORMAT_DATETIME] = "datetime", [FORMAT_DATE] = "date", [FORMAT_EPOCH_FRACTION] = "epochFraction"
 };
 
 ManifestFormat
@@ -101,6 +101,10 @@ manifest_format_time(ManifestFormat format, FieldType type, int64 value, bool up
 	{
 		case FORMAT_EPOCH:
 			return psprintf(INT64_FORMAT, round_to(micros, MICROS_PER_SECOND, up, exact) / MICROS_PER_SECOND);
+		case FORMAT_EPOCH_FRACTION:
+			if (micros < 0)
+				return psprintf("-" INT64_FORMAT ".%06d", -(micros / MICROS_PER_SECOND), (int) -(micros % MICROS_PER_SECOND));
+			return psprintf(INT64_FORMAT ".%06d", micros / MICROS_PER_SECOND, (int) (micros % MICROS_PER_SECOND));
 		case FORMAT_EPOCH_MILLISECONDS:
 			return psprintf(INT64_FORMAT, round_to(micros, 1000, up, exact) / 1000);
 		case FORMAT_DATETIME:
@@ -149,6 +153,7 @@ manifest_parse_time(ManifestFormat format, FieldType type, Cell *cell)
 	switch (format)
 	{
 		case FORMAT_EPOCH:
+		case FORMAT_EPOCH_FRACTION:
 			if (!parse_seconds(cell->data, cell->length, &micros))
 				return false;
 			break;

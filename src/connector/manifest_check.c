@@ -87,13 +87,12 @@ check_call(Check *check, const char *place, const ManifestCall *call)
 /* ---------- reading ---------- */
 
 static bool
-check_paging(Check *check, const char *place, const ManifestRead *read)
+check_paging(Check *check, const char *place, const ManifestRead *read, const ManifestPaging *paging)
 {
 	static const char *const values[] = {
 		[PAGING_OFFSET] = "offset", [PAGING_PAGE] = "page", [PAGING_CURSOR] = "cursor", [PAGING_HEADER] = "cursor",
 		[PAGING_TIME] = "cursor", [PAGING_KEY] = "cursor"
 	};
-	const ManifestPaging *paging = &read->paging;
 	const char *value = values[paging->kind];
 	bool		wants_next = paging->kind == PAGING_CURSOR || paging->kind == PAGING_LINK ||
 		paging->kind == PAGING_HEADER || paging->kind == PAGING_TIME || paging->kind == PAGING_KEY;
@@ -106,6 +105,8 @@ check_paging(Check *check, const char *place, const ManifestRead *read)
 		return fail(check, place, "paging of this kind needs {%s} in the call, or every page would be the first", value);
 	if (paging->total != NULL && paging->kind != PAGING_OFFSET && paging->kind != PAGING_PAGE)
 		return fail(check, place, "\"total\" goes with the kinds offset and page");
+	if (paging->link_tells && paging->kind != PAGING_KEY && paging->kind != PAGING_OFFSET && paging->kind != PAGING_PAGE)
+		return fail(check, place, "\"linkTells\" goes with the kinds key, offset and page");
 	if (paging->maximum != 0 && paging->maximum < paging->size)
 		return fail(check, place, "\"maximum\" is less than \"size\"");
 	if (paging->kind == PAGING_TIME && paging->last.path == NULL && paging->more.path == NULL && paging->size == 0)
@@ -145,7 +146,7 @@ check_filters(Check *check, const ManifestRead *read)
 static bool
 check_pages(Check *check, const ManifestRead *read)
 {
-	return check_call(check, "", &read->call) && check_paging(check, "paging", read);
+	return check_call(check, "", &read->call) && check_paging(check, "paging", read, &read->paging);
 }
 
 static bool
@@ -170,6 +171,11 @@ check_read(Check *check, const ManifestEntity *entity, const ManifestRead *read)
 			return fail(check, "order", "neither \"ascending\" nor \"descending\" is there");
 		if (!call_names(&read->call, "query") && !call_names(&read->call, "order"))
 			return fail(check, "order", "terms of order go into {query} or {order}, but no parameter of the call has one");
+		if (read->order->paging == NULL && read->paging.kind == PAGING_KEY)
+			return fail(check, "order", "pages by key are in the key's order: to give another it needs a \"paging\" of its own");
+		if (read->order->paging != NULL &&
+			(read->order->paging->kind == PAGING_KEY || !check_paging(check, "order.paging", read, read->order->paging)))
+			return fail(check, "order.paging", "pages by key are in no other order");
 	}
 	if (read->distinct.count > 0 && read->paging.kind != PAGING_TIME)
 		return fail(check, "distinct", "it goes with paging of the kind time");

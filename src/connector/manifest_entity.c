@@ -45,6 +45,30 @@ no_such_entity(ConnectorSession *session, const char *name)
 			errhint("appflow.list_connector_entities() tells which there are."));
 }
 
+/* whether a piece is made of these characters; "a-z" is all from a to z */
+static bool
+made_of(const char *piece, const char *characters)
+{
+	if (characters == NULL)
+		return true;
+	for (; *piece != '\0'; piece++)
+	{
+		const char *c = characters;
+
+		while (*c != '\0')
+		{
+			bool		range = c[1] == '-' && c[2] != '\0';
+
+			if (range ? *piece >= c[0] && *piece <= c[2] : *piece == c[0])
+				break;
+			c += range ? 3 : 1;
+		}
+		if (*c == '\0')
+			return false;
+	}
+	return true;
+}
+
 const ManifestEntity *
 manifest_entity(ConnectorSession *session, const char *name)
 {
@@ -61,7 +85,7 @@ manifest_entity(ConnectorSession *session, const char *name)
 		int			length = star_of(entity);
 
 		if (length >= 0 && strncmp(entity->name, name, length) == 0 && name[length] != '\0' &&
-			strchr(name + length, '/') == NULL)
+			strchr(name + length, '/') == NULL && made_of(name + length, entity->characters))
 			return entity;
 	}
 	no_such_entity(session, name);
@@ -123,6 +147,7 @@ typedef struct Listing
 	const ManifestList *list;
 	ManifestValues values;
 	const char *prefix;			/* "conversations/", or "" */
+	const char *group;
 } Listing;
 
 static void
@@ -148,6 +173,7 @@ visit_entity(const JsonTree *record, void *arg)
 	if (listing->list->label != NULL)
 		entity->label = manifest_expand(&listing->values, listing->list->label, false);
 	entity->nested = has_nested(listing->manifest, whole);
+	entity->group = listing->group;
 	listing->entities = lappend(listing->entities, entity);
 }
 
@@ -156,6 +182,7 @@ ask_list(ConnectorSession *session, const ManifestEntity *entity, const char *pa
 {
 	Listing		listing = {
 		.entities = *entities, .manifest = manifest_of(session), .list = entity->list, .prefix = prefix,
+		.group = entity->group,
 		.values = {.session = session, .entity = path[0] == '\0' ? NULL : path}
 	};
 	ManifestValues calling = listing.values;

@@ -57,7 +57,8 @@ manifest_type_find(const char *name)
 }
 
 /* in the order of the enums that they are */
-static const char *const format_names[] = {"", "iso", "epoch", "epochMilliseconds", "datetime", "date", NULL};
+static const char *const format_names[] = {"", "iso", "epoch", "epochMilliseconds", "datetime", "date",
+"epochFraction", NULL};
 static const char *const paging_names[] = {
 	"none", "offset", "page", "cursor", "link", "linkHeader", "header", "time", "key", NULL
 };
@@ -218,9 +219,21 @@ static const Key paging_keys[] = {
 	{"more", KEY_OBJECT, AT(ManifestPaging, more), .table = &condition},
 	{"last", KEY_OBJECT, AT(ManifestPaging, last), .table = &condition},
 	{"total", KEY_PATH, AT(ManifestPaging, total)},
+	{"linkTells", KEY_BOOLEAN, AT(ManifestPaging, link_tells)},
 	{"shortPages", KEY_BOOLEAN, AT(ManifestPaging, short_pages)},
 };
 TABLE(paging, ManifestPaging);
+
+static const Key order_keys[] = {
+	{"ascending", KEY_TEMPLATE, AT(ManifestOrder, ascending), .adds = OF_FILTER},
+	{"descending", KEY_TEMPLATE, AT(ManifestOrder, descending), .adds = OF_FILTER},
+	{"join", KEY_TEXT, AT(ManifestOrder, join)},
+	{"nulls", KEY_NAME, AT(ManifestOrder, nulls), .names = null_names},
+	{"fields", KEY_TEXTS, AT(ManifestOrder, fields)},
+	{"multiple", KEY_BOOLEAN, AT(ManifestOrder, multiple)},
+	{"paging", KEY_POINTER, AT(ManifestOrder, paging), .table = &paging},
+};
+TABLE(order, ManifestOrder);
 
 /* how records come, for whatever purpose */
 static const Key pages_keys[] = {
@@ -253,16 +266,6 @@ static const Key filter_keys[] = {
 	{"exact", KEY_BOOLEAN, AT(ManifestFilter, exact)},
 };
 TABLE(filter, ManifestFilter);
-
-static const Key order_keys[] = {
-	{"ascending", KEY_TEMPLATE, AT(ManifestOrder, ascending), .adds = OF_FILTER},
-	{"descending", KEY_TEMPLATE, AT(ManifestOrder, descending), .adds = OF_FILTER},
-	{"join", KEY_TEXT, AT(ManifestOrder, join)},
-	{"nulls", KEY_NAME, AT(ManifestOrder, nulls), .names = null_names},
-	{"fields", KEY_TEXTS, AT(ManifestOrder, fields)},
-	{"multiple", KEY_BOOLEAN, AT(ManifestOrder, multiple)},
-};
-TABLE(order, ManifestOrder);
 
 static const Key query_keys[] = {
 	{"join", KEY_TEXT, AT(ManifestQuery, join)},
@@ -331,7 +334,7 @@ static const Key describe_keys[] = {
 	{"name", KEY_TEMPLATE, AT(ManifestDescribe, name), .required = true, .adds = OF_RECORD},
 	{"type", KEY_TEMPLATE, AT(ManifestDescribe, type), .adds = OF_RECORD},
 	{"types", KEY_TYPE_PAIRS, AT(ManifestDescribe, types)},
-	{"path", KEY_TEMPLATE, AT(ManifestDescribe, path), .adds = OF_RECORD},
+	{"fieldPath", KEY_TEMPLATE, AT(ManifestDescribe, path), .adds = OF_RECORD},
 	{"label", KEY_TEMPLATE, AT(ManifestDescribe, label), .adds = OF_RECORD},
 	{"description", KEY_TEMPLATE, AT(ManifestDescribe, description), .adds = OF_RECORD},
 	{"length", KEY_TEMPLATE, AT(ManifestDescribe, length), .adds = OF_RECORD},
@@ -386,6 +389,8 @@ TABLE(write, ManifestWrite);
 static const Key entity_keys[] = {
 	{"name", KEY_TEXT, AT(ManifestEntity, name), .required = true},
 	{"label", KEY_TEMPLATE, AT(ManifestEntity, label), .adds = OF_ENTITY},
+	{"group", KEY_TEXT, AT(ManifestEntity, group)},
+	{"characters", KEY_TEXT, AT(ManifestEntity, characters)},
 	{"list", KEY_POINTER, AT(ManifestEntity, list), .table = &list, .adds = OF_ENTITY | OF_PAGE},
 	{"fields", KEY_OBJECTS, AT(ManifestEntity, fields), .table = &field, .adds = OF_ENTITY | OF_SETTING},
 	{"describe", KEY_POINTER, AT(ManifestEntity, describe), .table = &describe, .adds = OF_ENTITY | OF_PAGE},

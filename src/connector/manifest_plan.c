@@ -23,6 +23,22 @@ StaticAssertDecl((int) FILTER_IS_NOT_NULL == MANIFEST_OPERATORS - 1, "operators 
 
 /* ---------- fields ---------- */
 
+static char *
+joined(List *texts, const char *separator)
+{
+	StringInfoData out;
+	ListCell   *lc;
+
+	initStringInfo(&out);
+	foreach(lc, texts)
+	{
+		if (out.len > 0)
+			appendStringInfoString(&out, separator);
+		appendStringInfoString(&out, lfirst(lc));
+	}
+	return out.data;
+}
+
 char *
 manifest_base_path(const Field *field)
 {
@@ -127,29 +143,42 @@ select_fields(ConnectorSession *session, const ReadRequest *request, ReadPlan *p
 	plan->discover = request->all_fields && plan->entity->sample > 0 && !request->need_types;
 }
 
-/* paths of the fields, for the application that lets one choose */
+/* add the path of a field to the list that the application gets */
+static void
+note_path(List **paths, const char *path)
+{
+	if (!has_name(*paths, path))
+		*paths = lappend(*paths, unconstify(char *, path));
+}
+
+/*
+ * Paths of the fields, for the application that lets one choose; with those that paging
+ * looks at.
+ */
 static char *
 field_list(const ReadPlan *plan)
 {
-	StringInfoData list;
+	const ManifestRead *read = plan->read;
 	List	   *paths = NIL;
 
 	if (plan->discover)
 		return NULL;
-	initStringInfo(&list);
 	for (int i = 0; i < plan->schema->nfields; i++)
 	{
 		const Field *field = &plan->schema->fields[i];
-		char	   *path = manifest_base_path(field);
 
-		if (is_constant(plan->entity, field->name) || has_name(paths, path))
-			continue;
-		if (paths != NIL)
-			appendStringInfoString(&list, plan->read->field_separator != NULL ? plan->read->field_separator : ",");
-		appendStringInfoString(&list, path);
-		paths = lappend(paths, path);
+		if (!is_constant(plan->entity, field->name))
+			note_path(&paths, manifest_base_path(field));
 	}
-	return paths == NIL ? NULL : list.data;
+	for (int i = 0; i < read->distinct.count; i++)
+	{
+		int			found = schema_find(plan->described, read->distinct.items[i]);
+
+		note_path(&paths, found < 0 ? read->distinct.items[i] : manifest_base_path(&plan->described->fields[found]));
+	}
+	if (read->paging.kind == PAGING_KEY)
+		note_path(&paths, read->paging.next);
+	return paths == NIL ? NULL : joined(paths, read->field_separator != NULL ? read->field_separator : ",");
 }
 
 /* ---------- literals ---------- */
@@ -362,22 +391,6 @@ typedef struct Sent
 	bool		exact;
 	bool		forbidden;		/* a literal that must not be sent, by any rule */
 } Sent;
-
-static char *
-joined(List *texts, const char *separator)
-{
-	StringInfoData out;
-	ListCell   *lc;
-
-	initStringInfo(&out);
-	foreach(lc, texts)
-	{
-		if (out.len > 0)
-			appendStringInfoString(&out, separator);
-		appendStringInfoString(&out, lfirst(lc));
-	}
-	return out.data;
-}
 
 /* parameters of a rule; false: a value is missing, or the parameter is taken */
 static bool
@@ -640,6 +653,14 @@ manifest_plan(ConnectorSession *session, ReadRequest *request, const Schema *des
 	query = &plan->read->query;
 	join = query->join != NULL ? query->join : " ";
 	order = order_terms(request, plan);
+	if (order != NIL && plan->read->order->paging != NULL)
+	{
+		ManifestRead *read = palloc(sizeof(ManifestRead));
+
+		*read = *plan->read;
+		read->paging = *plan->read->order->paging;
+		plan->read = read;
+	}
 	request->order_taken = request->order != NIL && order != NIL;
 	request->limit_taken = request->limit != NO_LIMIT && plan->all_taken &&
 		(request->order == NIL || request->order_taken);

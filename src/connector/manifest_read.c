@@ -180,8 +180,9 @@ check(void *arg, const RecordPage *page)
 
 /* ---------- cells ---------- */
 
+/* the values of a column that is not read as it is; of others, as they were read */
 static void
-adapt_column(const Column *column, int number, Batch *batch)
+fill_column(const Column *column, int number, Batch *batch)
 {
 	Cell	   *cells = batch->columns[number];
 
@@ -191,13 +192,17 @@ adapt_column(const Column *column, int number, Batch *batch)
 			cells[row] = *column->constant;
 		else if (column->selector != NULL)
 			cells[row] = selector_apply(column->selector, &batch->columns[column->from][row], batch);
-		else if (column->from >= 0)
+		else
 			cells[row] = batch->columns[column->from][row];
-
-		/* what does not have the form stays, and is refused where it has to be a time */
-		if (column->format != FORMAT_ISO)
-			(void) manifest_parse_time(column->format, column->type, &cells[row]);
 	}
+}
+
+/* what does not have the form stays, and is refused where it has to be a time */
+static void
+parse_column(const Column *column, int number, Batch *batch)
+{
+	for (uint32 row = 0; row < batch->nrows; row++)
+		(void) manifest_parse_time(column->format, column->type, &batch->columns[number][row]);
 }
 
 static void
@@ -328,10 +333,13 @@ adapt(void *arg, const RecordPage *page, Batch *batch)
 		note_key(reader, batch);
 	for (int i = 0; i < reader->ncolumns; i++)
 	{
-		const Column *column = &reader->columns[i];
-
-		if (column->from >= 0 || column->constant != NULL || column->format != FORMAT_ISO)
-			adapt_column(column, i, batch);
+		if (reader->columns[i].from >= 0 || reader->columns[i].constant != NULL)
+			fill_column(&reader->columns[i], i, batch);
+	}
+	for (int i = 0; i < reader->ncolumns; i++)
+	{
+		if (reader->columns[i].format != FORMAT_ISO)
+			parse_column(&reader->columns[i], i, batch);
 	}
 	if (manifest_of(reader->session)->empty_is_null)
 		empty_to_null(batch);

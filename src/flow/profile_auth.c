@@ -51,12 +51,13 @@ typedef struct Scheme
 	const char *login;			/* path of a session's login; NULL: OAuth */
 	const char *oauth;			/* member of the credentials that OAuth's are in; NULL: they are it */
 	bool		my_domain;		/* token URLs are also at the instanceUrl */
+	const char *domain;			/* token URLs are for instances in it; others have their own */
 } Scheme;
 
 static const Scheme schemes[CONNECTOR_TYPE_COUNT] = {
 	[CONNECTOR_SALESFORCE] = {.kind = BY_TOKEN, .service = &token_oauth, .my_domain = true},
 	[CONNECTOR_PARDOT] = {.kind = BY_TOKEN, .service = &token_oauth, .my_domain = true},
-	[CONNECTOR_SLACK] = {.kind = BY_TOKEN, .service = &token_slack},
+	[CONNECTOR_SLACK] = {.kind = BY_TOKEN, .service = &token_slack, .domain = "slack.com"},
 	[CONNECTOR_MARKETO] = {.kind = BY_TOKEN, .service = &token_oauth},
 	[CONNECTOR_ZENDESK] = {.kind = BY_TOKEN, .service = &token_oauth_json},
 	[CONNECTOR_GOOGLE_ANALYTICS] = {.kind = BY_TOKEN, .base = "https://analyticsdata.googleapis.com",
@@ -207,6 +208,18 @@ base_url(const ProfileRow *profile, const Scheme *scheme)
 	return without_slash(url);
 }
 
+/* whether the host of a URL is a domain, or in it */
+static bool
+is_in_domain(const char *url, const char *domain)
+{
+	const char *host = strstr(url, "://") + 3;
+	size_t		length = strcspn(host, "/:");
+	size_t		tail = strlen(domain);
+
+	return length >= tail && pg_strncasecmp(host + length - tail, domain, tail) == 0 &&
+		(length == tail || host[length - tail - 1] == '.');
+}
+
 static char *
 token_url(const ProfileRow *profile, const Scheme *scheme)
 {
@@ -231,6 +244,8 @@ token_url(const ProfileRow *profile, const Scheme *scheme)
 	if (scheme->my_domain && instance != NULL && instance[0] != '\0' && base != NULL &&
 		connector_traits_type(traits) == CONNECTOR_SALESFORCE)
 		return psprintf("%s/services/oauth2/token", base);
+	if (scheme->domain != NULL && base != NULL && !is_in_domain(base, scheme->domain))
+		return psprintf("%s%s", base, strchr(strstr(traits->token_urls[which], "://") + 3, '/'));
 	if (traits->token_urls[which][0] == '/')
 		return base == NULL ? NULL : psprintf("%s%s", base, traits->token_urls[which]);
 	return pstrdup(traits->token_urls[which]);

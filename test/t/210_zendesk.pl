@@ -87,7 +87,7 @@ foreach my $case ([ users => 350 ], [ organizations => 120 ], [ groups => 3 ], [
 $run = table('tags', [qw(name count)], 'name text, count int');
 is(outcome($run), 'Successful 5 0', 'tags');
 $run = table('users', [ 'id', 'user_fields.plan' ], 'id bigint, "user_fields.plan" text');
-is(rows_of(qq(SELECT "user_fields.plan" || count(*) FROM $run->{table} GROUP BY 1, "user_fields.plan" ORDER BY 1)) =~ s/\n/ /r, 'gold175 silver175', 'a custom field of users') or diag(AppflowTest::RestApps::told($run));
+is(rows_of(qq(SELECT count(*) FILTER (WHERE "user_fields.plan" = 'gold') || ' ' || count(*) FILTER (WHERE "user_fields.plan" = 'silver') FROM $run->{table})), '175 175', 'a custom field of users') or diag(AppflowTest::RestApps::told($run));
 
 # every field that is described can be read
 $run = $app->pull('desk', 'tickets', [ grep { $_ !~ /^comment/ } sort keys %{ $app->fields('desk', 'tickets') } ], to => 'JSON', output => { aggregationConfig => { aggregationType => 'SingleFile' } });

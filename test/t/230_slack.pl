@@ -78,7 +78,7 @@ filtered('GREATER_THAN', 300, qr/oldest=1704103200\.0006/, $app->filter('timesta
 filtered('GREATER_THAN_OR_EQUAL_TO', 301, qr/oldest=/, $app->filter('timestamp', 'GREATER_THAN_OR_EQUAL_TO', DATA_TYPE => 'datetime', VALUE => $at));
 filtered('LESS_THAN', 599, qr/latest=/, $app->filter('timestamp', 'LESS_THAN', DATA_TYPE => 'datetime', VALUE => $at));
 filtered('LESS_THAN_OR_EQUAL_TO', 600, qr/latest=/, $app->filter('timestamp', 'LESS_THAN_OR_EQUAL_TO', DATA_TYPE => 'datetime', VALUE => $at));
-filtered('EQUAL_TO', 1, qr/oldest=1704103200\.0006&latest=1704103200\.0006/, $app->filter('timestamp', 'EQUAL_TO', DATA_TYPE => 'datetime', VALUE => $at));
+filtered('EQUAL_TO', 1, qr/oldest=1704103200\.000600&latest=1704103200\.000600/, $app->filter('timestamp', 'EQUAL_TO', DATA_TYPE => 'datetime', VALUE => $at));
 filtered('EQUAL_TO, by ts', 1, qr/oldest=1704103200.000600/, $app->filter('ts', 'EQUAL_TO', VALUE => '1704103200.000600'));
 filtered('BETWEEN', 99, qr/oldest=.*latest=|latest=.*oldest=/, $app->filter('timestamp', 'BETWEEN', DATA_TYPE => 'datetime', LOWER_BOUND => $at, UPPER_BOUND => '2024-01-01T11:40:00.000700Z'));
 filtered('from and to', 100, qr/oldest=.*latest=|latest=.*oldest=/, $app->filter('timestamp', 'GREATER_THAN_OR_EQUAL_TO', DATA_TYPE => 'datetime', VALUE => $at),
