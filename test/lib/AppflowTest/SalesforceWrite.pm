@@ -16,19 +16,20 @@ my $json = JSON::PP->new->canonical->utf8->allow_nonref;
 
 sub new
 {
-	my ($class, $name, @settings) = @_;
+	my ($class, $name, %options) = @_;
+	my $simulator = $options{simulator} // 'server.js';
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	my $root = PostgreSQL::Test::Utils::tempdir();
 	my $self = bless { node => $node, root => $root, number => 0 }, $class;
 
-	$self->{pid} = open($self->{output}, '-|', 'node', "$ENV{APPFLOW_TEST_DIR}/simulators/salesforce/server.js") or die "node: $!";
+	$self->{pid} = open($self->{output}, '-|', 'node', "$ENV{APPFLOW_TEST_DIR}/simulators/salesforce/$simulator") or die "node: $!";
 	($self->{port}) = (readline($self->{output}) // '') =~ /^ready (\d+)/ or die 'the simulator did not start';
 	mkdir "$root/$_" foreach qw(source target errors);
 	$node->init;
 	PostgreSQL::Test::Utils::append_to_file("$root/key", 'test:' . '0123456789abcdef' x 4 . "\n");
 	chmod 0600, "$root/key";
 	$node->append_conf('postgresql.conf', join "\n", 'appflow.allow_local_endpoints = on', "appflow.master_key = 'file:$root/key'",
-		"log_statement = none", @settings, '');
+		'log_statement = none', @{ $options{settings} || [] }, '');
 	$node->start;
 	$self->sql(qq{
 		CREATE EXTENSION appflow;
@@ -49,6 +50,7 @@ sub profile
 		connectorProfileConfig => {
 			connectorProfileProperties => { Salesforce => { instanceUrl => "http://127.0.0.1:$self->{port}" } },
 			connectorProfileCredentials => { Salesforce => { accessToken => 'planted-access', refreshToken => 'planted-refresh', %credentials } } } });
+	$request =~ s/"\w+":null,|,"\w+":null//g;
 	$self->sql("SELECT appflow.create_connector_profile(\$j\$$request\$j\$)");
 }
 
