@@ -179,7 +179,12 @@ salesforce_adapt(const Schema *schema, Batch *batch)
 
 			/* what does not fit stays as it is, and fails its record where it is used */
 			if (field->type != FIELD_STRING || field->native_type != NULL)
-				(void) cell_convert(batch, cell, field);
+			{
+				char	   *problem = cell_convert(batch, cell, field);
+
+				if (problem != NULL)
+					pfree(problem);
+			}
 		}
 	}
 }

@@ -8,11 +8,18 @@
 'use strict'
 
 const { parse, run, renderCsv } = require('./soql.js')
+const { MadeRecords, makeId } = require('./store.js')
 
 exports.install = ({ routes, control, org, state }) => {
   const jobs = new Map()
   let number = 0
   Object.assign(state, { patience: 2, jobFails: null, pieceSize: null })
+
+  // made records that are all wanted need not be all there
+  function found (query) {
+    const records = org.records.get(query.object.name)
+    return records instanceof MadeRecords && !query.where && !query.order.length && query.limit === Infinity ? records : run(query, org).records
+  }
 
   const shown = (job) => ({
     id: job.id, operation: job.operation, object: job.query.object.name, createdById: org.user.Id, createdDate: new Date(job.created).toISOString().replace('Z', '+0000'),
@@ -35,7 +42,7 @@ exports.install = ({ routes, control, org, state }) => {
     context.json(200, shown(job))
   }
 
-  function job (context) {
+  function jobOf (context) {
     const found = jobs.get(context.match[1])
     if (!found) context.error(404, 'NOT_FOUND', 'The requested resource does not exist')
     else if (found.version !== context.version) { context.error(409, 'API_ERROR', `Version conflict: job was created with version ${found.version}`); return null }
@@ -43,20 +50,20 @@ exports.install = ({ routes, control, org, state }) => {
   }
 
   function look (context) {
-    const found = job(context)
-    if (!found) return
-    if (['UploadComplete', 'InProgress'].includes(found.state)) {
-      found.state = 'InProgress'
-      if (++found.asked > state.patience) {
-        if (state.jobFails) Object.assign(found, { state: 'Failed', errorMessage: state.jobFails })
-        else Object.assign(found, { state: 'JobComplete', records: run(found.query, org).records })
+    const job = jobOf(context)
+    if (!job) return
+    if (['UploadComplete', 'InProgress'].includes(job.state)) {
+      job.state = 'InProgress'
+      if (++job.asked > state.patience) {
+        if (state.jobFails) Object.assign(job, { state: 'Failed', errorMessage: state.jobFails })
+        else Object.assign(job, { state: 'JobComplete', records: found(job.query) })
       }
     }
-    context.json(200, shown(found))
+    context.json(200, shown(job))
   }
 
   function results (context) {
-    const found = job(context)
+    const found = jobOf(context)
     if (!found) return
     if (found.state !== 'JobComplete') return context.error(400, 'INVALIDJOBSTATE', `The job ${found.id} is in state ${found.state}: results are not available`)
     const from = context.url.searchParams.has('locator') ? Number(Buffer.from(context.url.searchParams.get('locator'), 'base64')) : 0
@@ -65,7 +72,7 @@ exports.install = ({ routes, control, org, state }) => {
     const to = Math.min(from + most, found.records.length)
     const end = found.lineEnding === 'CRLF' ? '\r\n' : '\n'
     const lines = [found.query.selected.map((s) => `"${s.name}"`).join(',')]
-    for (let i = from; i < to; i++) lines.push(renderCsv(found.query, found.records[i], org))
+    for (let i = from; i < to; i++) lines.push(renderCsv(found.query, found.records.at(i), org))
     context.send(200, {
       'Content-Type': 'text/csv', 'Sforce-NumberOfRecords': to - from,
       'Sforce-Locator': to < found.records.length ? Buffer.from(String(to)).toString('base64') : 'null'
@@ -73,7 +80,7 @@ exports.install = ({ routes, control, org, state }) => {
   }
 
   function change (context) {
-    const found = job(context)
+    const found = jobOf(context)
     if (!found) return
     if (JSON.parse(context.body).state !== 'Aborted') return context.error(400, 'INVALIDJOBSTATE', 'Only Aborted is allowed')
     if (found.state === 'JobComplete') return context.error(400, 'INVALIDJOBSTATE', 'Aborting already Completed Job not allowed')
@@ -82,7 +89,7 @@ exports.install = ({ routes, control, org, state }) => {
   }
 
   function remove (context) {
-    const found = job(context)
+    const found = jobOf(context)
     if (!found) return
     if (['UploadComplete', 'InProgress'].includes(found.state)) return context.error(400, 'API_ERROR', `Deleting not allowed for jobs in state ${found.state}`)
     jobs.delete(found.id)
@@ -92,5 +99,13 @@ exports.install = ({ routes, control, org, state }) => {
   const id = /^\/jobs\/query\/(\w+)\/?$/
   routes.push(['POST', /^\/jobs\/query\/?$/, create], ['GET', id, look], ['PATCH', id, change], ['DELETE', id, remove],
     ['GET', /^\/jobs\/query\/(\w+)\/results$/, results])
+  // {count}: that many records of Big__c
+  control['make-big'] = ({ count }) => {
+    const start = Date.UTC(2024, 0, 1)
+    org.records.set('Big__c', new MadeRecords(count, (i) => ({
+      Id: makeId('a01', i), IsDeleted: false, Name: `Big ${i}`, Amount__c: i / 4, Count__c: i, When__c: start + i * 1000, Note__c: i % 10 ? `note "${i}", of some length` : null,
+      CreatedDate: start, LastModifiedDate: start + i, SystemModstamp: start + i })))
+    return count
+  }
   control['query-jobs'] = () => [...jobs.values()].map(shown)
 }

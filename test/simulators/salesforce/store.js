@@ -153,6 +153,13 @@ class Records {
   * all () { yield * this.byId.values() }
 }
 
+// as many as one likes, made when they are asked for, not kept
+class MadeRecords {
+  constructor (length, make) { Object.assign(this, { length, at: make }) }
+  get (id) { return undefined }
+  * all () { for (let i = 0; i < this.length; i++) yield this.at(i) }
+}
+
 class Org extends EventEmitter {
   constructor () {
     super()
@@ -399,4 +406,4 @@ function csvValue (f, value) {
   return String(value)
 }
 
-module.exports = { Org, field, makeId, fullId, suffix, restValue, csvValue, problem, Records }
+module.exports = { Org, field, makeId, fullId, suffix, restValue, csvValue, problem, Records, MadeRecords }
