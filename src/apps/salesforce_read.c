@@ -14,10 +14,13 @@
 #include "apps/salesforce.h"
 #include "apps/salesforce_events.h"
 #include "connector/page_reader.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "net/url.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
+#include "record/number.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 /* records of a page: what the service lets itself be asked for */
@@ -150,6 +153,42 @@ names_of(const Schema *schema)
 
 /* ---------- values ---------- */
 
+/*
+ * The shortest text of a number: one API says 23, the other 23.0, or 2.3E1.  Left alone
+ * if it is no number.
+ */
+static void
+shorten_number(Batch *batch, Cell *cell)
+{
+	Numeric		number;
+
+	if (memchr(cell->data, 'e', cell->length) != NULL || memchr(cell->data, 'E', cell->length) != NULL)
+	{
+		char	   *text;
+
+		number = number_parse(cell->data, cell->length);
+		if (number == NULL)
+			return;
+		text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
+		cell->length = strlen(text);
+		cell->data = batch_copy(batch, text, cell->length);
+		pfree(text);
+		pfree(number);
+	}
+	if (memchr(cell->data, '.', cell->length) == NULL)
+		return;
+	while (cell->data[cell->length - 1] == '0')
+		cell->length--;
+	if (cell->data[cell->length - 1] == '.')
+		cell->length--;
+}
+
+static bool
+is_number(FieldType type)
+{
+	return type == FIELD_DECIMAL || type == FIELD_INTEGER || type == FIELD_LONG;
+}
+
 void
 salesforce_adapt(const Schema *schema, Batch *batch)
 {
@@ -173,9 +212,8 @@ salesforce_adapt(const Schema *schema, Batch *batch)
 			if (field->type == FIELD_STRING && cell->kind == CELL_STRING)
 				continue;
 
-			/* from text, a number is brought into the shortest form */
-			if (field->type == FIELD_DECIMAL && cell->kind == CELL_NUMBER)
-				cell->kind = CELL_STRING;
+			if (is_number(field->type) && (cell->kind == CELL_NUMBER || cell->kind == CELL_STRING))
+				shorten_number(batch, cell);
 
 			/* what does not fit stays as it is, and fails its record where it is used */
 			if (field->type != FIELD_STRING || field->native_type != NULL)

@@ -218,9 +218,6 @@ append_string(StringInfo out, const char *before, const char *text, const char *
 			case '\t':
 				appendStringInfoString(out, "\\t");
 				break;
-			case '\b':
-				appendStringInfoString(out, "\\b");
-				break;
 			case '\f':
 				appendStringInfoString(out, "\\f");
 				break;
@@ -581,13 +578,21 @@ can_be(const Field *field, const char *operand)
 	return operand[0] != '\0' && (field->max_length == 0 || pg_mbstrlen(operand) <= field->max_length);
 }
 
+/* is there an operand that a literal cannot hold: too long, or with other control characters than these? */
 static bool
-is_too_long(const Filter *filter)
+cannot_be_said(const Filter *filter)
 {
 	for (int i = 0; i < filter->noperands; i++)
 	{
-		if (filter->operands[i] != NULL && pg_mbstrlen(filter->operands[i]) > MAX_LITERAL)
+		const char *operand = filter->operands[i];
+
+		if (operand != NULL && pg_mbstrlen(operand) > MAX_LITERAL)
 			return true;
+		for (; operand != NULL && *operand != '\0'; operand++)
+		{
+			if ((unsigned char) *operand < ' ' && strchr("\n\r\t\f", *operand) == NULL)
+				return true;
+		}
 	}
 	return false;
 }
@@ -705,7 +710,7 @@ text_like(Soql *soql, const Filter *filter, const Field *field, StringInfo out)
 static Pushed
 text_condition(Soql *soql, const Filter *filter, const Field *field, SoqlClass class, StringInfo out)
 {
-	if (is_too_long(filter))
+	if (cannot_be_said(filter))
 		return PUSHED_NOT;
 	switch (filter->operator)
 	{

@@ -38,6 +38,8 @@ is($text{BULKV2}, $without, 'otherwise every byte is the same');
 is_deeply([ @$full{qw(Text__c Flag__c Int__c Number__c Money__c Day__c Moment__c Clock__c Choices__c Account__c)}, length $full->{Long__c} ],
 	[ "comma, \"quote\", line\r\nfeed, \\ and ü 🎉", $true, -7, 1234567.891234, 0.1, '2024-02-29', '2024-03-05T08:11:12.345Z', '23:59:59.5', 'Red;Blue', $parent, 20000 ], 'values of every type');
 
+like($text{BULKV2}, qr/"Number__c":1234567\.891234,"Money__c":0\.1,"Share__c":0\.0000001,.*"Int__c":0,"Number__c":0,"Money__c":1000000000000000,/s, 'numbers in their shortest form');
+
 my $columns = '"Code__c" text, "Text__c" text, "Flag__c" bool, "Int__c" int, "Number__c" numeric, "Money__c" numeric(18,2), "Day__c" date, "Moment__c" timestamptz, "Clock__c" time, "Account__r.Name" text';
 my @fields = map { /"(.*?)"/ } split /, /, $columns;
 foreach my $api ('REST_SYNC', 'BULKV2')

@@ -36,7 +36,7 @@ function words (text) {
         if (text[i] === "'") break
         if (text[i] === '\n' || text[i] === '\r') malformed(text, at, 'line breaks not allowed in string literals')
         if (text[i] !== '\\') { value += text[i]; like += text[i] === '%' ? '\ue000' : text[i] === '_' ? '\ue001' : text[i]; continue }
-        const escaped = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f', '"': '"', "'": "'", '\\': '\\', _: '_', '%': '%' }[text[++i]]
+        const escaped = { n: '\n', r: '\r', t: '\t', b: '\x07', f: '\f', '"': '"', "'": "'", '\\': '\\', _: '_', '%': '%' }[text[++i]]
         if (escaped === undefined) refuse('MALFORMED_QUERY', `Invalid string literal '${text.slice(at + 1, at + 30)}'. Illegal character sequence '\\${text[i]}' in string literal.`)
         value += ('_%'.includes(text[i]) ? '\\' : '') + escaped
         like += escaped

@@ -403,6 +403,11 @@ function restValue (f, value) {
 function csvValue (f, value) {
   if (value === null || value === undefined) return ''
   if (f.type === 'datetime') return new Date(value).toISOString()
+  if (['double', 'currency', 'percent'].includes(f.type)) {
+    // as Java has it: always a fraction, small ones with an exponent
+    if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential().replace(/^(-?\d)e/, '$1.0e').replace('e', 'E')
+    return Number.isInteger(value) ? value.toFixed(1) : String(value)
+  }
   return String(value)
 }
 
