@@ -9,3 +9,8 @@ COMMENT ON FUNCTION aws_identity() IS
 
 -- the identity is the server's, not everybody's
 REVOKE ALL ON FUNCTION aws_identity() FROM PUBLIC;
+
+CREATE FUNCTION call_aws(connector_profile_name text, operation text, request jsonb DEFAULT '{}') RETURNS jsonb
+	LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'appflow_call_aws';
+COMMENT ON FUNCTION call_aws IS
+	'one call of an operation (by its name in the reference) carried out by AWS AppFlow, with the credentials of a connector profile of the label AWS';

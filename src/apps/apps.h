@@ -16,6 +16,9 @@
 /* label and profile of the server's own tables as a custom connector */
 #define POSTGRESQL_LABEL "PostgreSQL"
 
+/* of profiles that are credentials of AWS; no connector, see operations/forward.h */
+#define AWS_LABEL "AWS"
+
 extern const Connector s3_connector;
 extern const Connector upsolver_connector;
 extern const Connector eventbridge_connector;

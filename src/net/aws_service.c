@@ -34,17 +34,30 @@ endpoint_host(const char *url)
 }
 
 bool
+aws_is_endpoint(const char *url)
+{
+	const char *host = endpoint_host(url);
+
+	return host != NULL && *host != '\0' &&
+		strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:[]") == strlen(host);
+}
+
+bool
 aws_check_endpoint(char **newval, void **extra, GucSource source)
 {
-	const char *host = endpoint_host(*newval);
-
-	if (**newval == '\0')
-		return true;
-	if (host != NULL && *host != '\0' &&
-		strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:[]") == strlen(host))
+	if (**newval == '\0' || aws_is_endpoint(*newval))
 		return true;
 	GUC_check_errdetail("An endpoint is https:// or http:// with a host and perhaps a port, and nothing behind it.");
 	return false;
+}
+
+void
+aws_check_unrestricted(void)
+{
+	if (InSecurityRestrictedOperation())
+		ereport(ERROR,
+				appflow_error(WF_ACCESS_DENIED),
+				errmsg("AWS cannot be called within a security-restricted operation"));
 }
 
 /*
@@ -59,10 +72,7 @@ aws_check_identity(Oid role, const char *otherwise)
 	Oid			no_types[1] = {InvalidOid};
 	Oid			function = LookupFuncName(name, 0, no_types, false);
 
-	if (InSecurityRestrictedOperation())
-		ereport(ERROR,
-				appflow_error(WF_ACCESS_DENIED),
-				errmsg("AWS cannot be called within a security-restricted operation"));
+	aws_check_unrestricted();
 	if (function_aclcheck(function, role) != ACLCHECK_OK)
 		ereport(ERROR,
 				appflow_error(WF_ACCESS_DENIED),

@@ -18,11 +18,20 @@
 #include "record/errors.h"
 #include "utils/guc.h"
 
+/* Is a text https:// or http:// with a host, perhaps a port, and nothing behind? */
+extern bool aws_is_endpoint(const char *url);
+
 /* check hook for a setting that is empty or an endpoint */
 extern bool aws_check_endpoint(char **newval, void **extra, GucSource source);
 
 /*
- * Raise AccessDeniedException unless the role may use the server's AWS identity:
+ * Raise AccessDeniedException in a security-restricted operation: whoever made a
+ * function that maintenance calls would have AWS called with another's rights.
+ */
+extern void aws_check_unrestricted(void);
+
+/*
+ * The same, and unless the role may use the server's AWS identity:
  * whoever may execute appflow.aws_identity().  otherwise, or "", is put behind the hint.
  */
 extern void aws_check_identity(Oid role, const char *otherwise);

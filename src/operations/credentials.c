@@ -17,6 +17,7 @@
 
 #include "apps/apps.h"
 #include "connector/traits.h"
+#include "net/aws_service.h"
 #include "operations/protocol.h"
 #include "operations/shapes.h"
 #include "record/errors.h"
@@ -213,6 +214,29 @@ check_settings(Jsonb *properties, const ConnectorRow *connector)
 	}
 }
 
+/* credentials of AWS: of these two forms, the keys have AWS's names */
+static void
+check_aws(Jsonb *properties, Jsonb *credentials)
+{
+	Jsonb	   *given = jsonb_get_container(properties, "profileProperties");
+	char	   *region = jsonb_get_text(given, "region");
+	char	   *endpoint = jsonb_get_text(given, "endpoint");
+	Jsonb	   *map;
+
+	if (region == NULL || region[0] == '\0' ||
+		strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(region))
+		invalid("profileProperties.region is missing, or no region of AWS");
+	if (endpoint != NULL && !aws_is_endpoint(endpoint))
+		invalid("profileProperties.endpoint is not https:// or http:// with a host and perhaps a port, and nothing behind it");
+	if (credentials == NULL)
+		return;
+	map = jsonb_get_container(jsonb_get_container(credentials, "custom"), "credentialsMap");
+	if (strcmp(jsonb_get_text(credentials, "authenticationType"), "CUSTOM") != 0 ||
+		!has(map, "accessKeyId") || !has(map, "secretAccessKey"))
+		invalid("credentials of AWS have the authenticationType CUSTOM, and accessKeyId, secretAccessKey and perhaps "
+				"sessionToken in custom.credentialsMap");
+}
+
 static void
 check_custom(const ConnectorTraits *traits, const ProfileRow *profile, Jsonb *properties, Jsonb *credentials,
 			 const ConnectorRow *connector)
@@ -221,6 +245,11 @@ check_custom(const ConnectorTraits *traits, const ProfileRow *profile, Jsonb *pr
 		invalid("connectorLabel is missing: it says which registered connector the profile is of");
 	if (strcmp(profile->connector_label, POSTGRESQL_LABEL) == 0)
 		invalid("connector \"%s\" has one profile, which is built in", POSTGRESQL_LABEL);
+	if (strcmp(profile->connector_label, AWS_LABEL) == 0)
+	{
+		check_aws(properties, credentials);
+		return;
+	}
 	check_settings(properties, connector);
 	if (credentials != NULL)
 		check_custom_authentication(traits, properties, credentials, connector);

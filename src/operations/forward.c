@@ -20,6 +20,9 @@
 
 #include <openssl/crypto.h>
 
+#include "apps/apps.h"
+#include "catalog/profile.h"
+#include "catalog/secret.h"
 #include "compat.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -40,6 +43,7 @@
 #include "utils/uuid.h"
 
 PG_FUNCTION_INFO_V1(appflow_aws_identity);
+PG_FUNCTION_INFO_V1(appflow_call_aws);
 
 #define SERVICE "appflow"
 
@@ -89,11 +93,15 @@ forward_wanted(void)
 }
 
 static char *
+region_endpoint(const char *region)
+{
+	return psprintf("https://" SERVICE ".%s.%s", region, aws_domain(region));
+}
+
+static char *
 endpoint_url(void)
 {
-	if (endpoint[0] != '\0')
-		return endpoint;
-	return psprintf("https://" SERVICE ".%s.%s", operation_region(), aws_domain(operation_region()));
+	return endpoint[0] != '\0' ? endpoint : region_endpoint(operation_region());
 }
 
 /* ---------- rights ---------- */
@@ -124,7 +132,9 @@ typedef struct Forward
 	Jsonb	   *request;
 	StringInfoData body;		/* in the server's encoding */
 	List	   *secrets;		/* texts that no message may show */
+	char	   *endpoint;
 	AwsSigner	signer;
+	AwsCredentials credentials; /* of a profile */
 } Forward;
 
 static void write_container(Forward *forward, JsonbContainer *container, ShapeId id, bool secret);
@@ -310,7 +320,7 @@ request_url(const Forward *forward)
 	StringInfoData url;
 
 	initStringInfo(&url);
-	appendStringInfoString(&url, endpoint_url());
+	appendStringInfoString(&url, forward->endpoint);
 	while (*uri != '\0')
 	{
 		size_t		plain = strcspn(uri, "{");
@@ -448,24 +458,16 @@ wipe_at_end(char *text)
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &wiped->callback);
 }
 
-Jsonb *
-forward_operation(const char *operation, Jsonb *request)
+/* Send a request with what forward has of endpoint, region and credentials; in its memory context. */
+static Jsonb *
+send_request(Forward *forward, const char *operation, Jsonb *request, MemoryContext caller)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext context;
-	Forward    *forward;
 	HttpCall   *call;
 	Jsonb	   *response;
 
-	aws_check_identity(GetUserId(), "; appflow.engine = 'local' keeps to this server");
-
-	context = AllocSetContextCreate(caller, "appflow AWS operation", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(context);
-	forward = palloc0(sizeof(Forward));
 	forward->operation = shape_find_operation(operation);
 	forward->request = with_token(forward->operation, request);
 	forward->signer.service = SERVICE;
-	forward->signer.region = pstrdup(operation_region());
 
 	call = http_call(forward->operation->method, request_url(forward));
 	if (has_body(forward->operation))
@@ -496,6 +498,111 @@ forward_operation(const char *operation, Jsonb *request)
 
 	MemoryContextSwitchTo(caller);
 	response = read_response(forward, call);
+	return response;
+}
+
+Jsonb *
+forward_operation(const char *operation, Jsonb *request)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context;
+	Forward    *forward;
+	Jsonb	   *response;
+
+	aws_check_identity(GetUserId(), "; appflow.engine = 'local' keeps to this server");
+
+	context = AllocSetContextCreate(caller, "appflow AWS operation", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(context);
+	forward = palloc0(sizeof(Forward));
+	forward->endpoint = endpoint_url();
+	forward->signer.region = pstrdup(operation_region());
+	response = send_request(forward, operation, request, caller);
 	MemoryContextDelete(context);
 	return response;
+}
+
+/* ---------- through a profile ---------- */
+
+/* a text of the credentials, kept out of messages and wiped in the end */
+static char *
+take_secret(Forward *forward, Jsonb *map, const char *name)
+{
+	char	   *text = jsonb_get_text(map, name);
+
+	if (text == NULL)
+		return NULL;
+	wipe_at_end(text);
+	forward->secrets = lappend(forward->secrets, text);
+	return text;
+}
+
+static void
+take_profile(Forward *forward, const char *name)
+{
+	ProfileRow *profile = profile_use(name, HOLD_NOT);
+	Jsonb	   *settings = jsonb_get_container(jsonb_get_container(profile->properties, "CustomConnector"), "profileProperties");
+	char	   *credentials;
+	Jsonb	   *document;
+	Jsonb	   *map;
+
+	if (profile->connector_label == NULL || strcmp(profile->connector_label, AWS_LABEL) != 0)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("connector profile \"%s\" is not one of AWS credentials", name),
+				errhint("Such a profile has the connectorType CustomConnector and the connectorLabel \"%s\".", AWS_LABEL));
+	forward->signer.region = jsonb_get_text(settings, "region");
+	forward->endpoint = jsonb_get_text(settings, "endpoint");
+	if (forward->endpoint == NULL)
+		forward->endpoint = region_endpoint(forward->signer.region);
+	if (!profile->has_credentials)
+	{
+		aws_check_identity(GetUserId(), ", or the profile can have credentials of its own");
+		return;
+	}
+	credentials = secret_get("profile", name);
+	if (credentials == NULL)
+		ereport(ERROR,
+				appflow_error(WF_AUTHENTICATION),
+				errmsg("the credentials of connector profile \"%s\" are missing", name),
+				errhint("Give them with appflow.update_connector_profile()."));
+	document = jsonb_parse(credentials);
+	secret_wipe(credentials);
+	map = jsonb_get_container(jsonb_get_container(jsonb_get_container(document, "CustomConnector"), "custom"), "credentialsMap");
+	explicit_bzero(document, VARSIZE(document));
+	forward->credentials.access_key_id = jsonb_get_text(map, "accessKeyId");
+	forward->credentials.secret_access_key = take_secret(forward, map, "secretAccessKey");
+	forward->credentials.session_token = take_secret(forward, map, "sessionToken");
+	explicit_bzero(map, VARSIZE(map));
+	forward->signer.credentials = &forward->credentials;
+}
+
+/*
+ * call_aws(connector_profile_name text, operation text, request jsonb) returns
+ * jsonb: the operation carried out by AWS AppFlow with the profile's credentials.
+ */
+Datum
+appflow_call_aws(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *operation = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	MemoryContext context;
+	Forward    *forward;
+	Jsonb	   *request;
+	Jsonb	   *response;
+
+	aws_check_unrestricted();
+	if (shape_find_operation(operation) == NULL)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("\"%s\" is not an operation of AppFlow", operation),
+				errhint("Operations are named as in the API reference, for example ListFlows."));
+	request = shape_read_request(operation, PG_GETARG_JSONB_P(2));
+	context = AllocSetContextCreate(caller, "appflow AWS operation", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(context);
+	forward = palloc0(sizeof(Forward));
+	take_profile(forward, name);
+	response = send_request(forward, operation, request, caller);
+	MemoryContextDelete(context);
+	PG_RETURN_JSONB_P(response);
 }

@@ -28,4 +28,10 @@ extern bool forward_wanted(void);
  */
 extern Jsonb *forward_operation(const char *operation, Jsonb *request);
 
+/*
+ * appflow.call_aws() does the same with the credentials, region and endpoint of a
+ * connector profile of the label AWS_LABEL.  There is no setting for that: it would
+ * let the caller of a SECURITY DEFINER function choose where its requests go.
+ */
+
 #endif							/* APPFLOW_FORWARD_H */

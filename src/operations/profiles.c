@@ -59,6 +59,13 @@ refuse_builtin(const char *name)
 				errmsg("Conflict executing request: Connector profile: %s is built in and cannot be changed or deleted", name));
 }
 
+/* Is it the label of a connector that was registered? */
+static bool
+is_registered(const char *label)
+{
+	return label != NULL && strcmp(label, POSTGRESQL_LABEL) != 0 && strcmp(label, AWS_LABEL) != 0;
+}
+
 /* A key of KMS is used with the server's identity: not for everybody. */
 static void
 check_key(const char *kms_arn)
@@ -125,8 +132,7 @@ OPERATION(appflow_create_connector_profile, "CreateConnectorProfile")
 	profile.kms_arn = jsonb_get_text(request, "kmsArn");
 	check_key(profile.kms_arn);
 
-	if (strcmp(profile.connector_type, connector_traits[CONNECTOR_CUSTOM].type) == 0 &&
-		profile.connector_label != NULL && strcmp(profile.connector_label, POSTGRESQL_LABEL) != 0)
+	if (strcmp(profile.connector_type, connector_traits[CONNECTOR_CUSTOM].type) == 0 && is_registered(profile.connector_label))
 		connector = connector_use(profile.connector_label, HOLD_KEEP);
 	profile_check(&profile, credentials, connector);
 	if (connector != NULL && jsonb_get_container(connector->provisioning, "lambda") != NULL)
@@ -172,7 +178,7 @@ OPERATION(appflow_update_connector_profile, "UpdateConnectorProfile")
 
 	/* connectors are locked before profiles, as by those who unregister */
 	profile = profile_own(name, HOLD_NOT);
-	if (profile->connector_label != NULL && strcmp(profile->connector_label, POSTGRESQL_LABEL) != 0)
+	if (is_registered(profile->connector_label))
 		connector = connector_use(profile->connector_label, HOLD_KEEP);
 	profile = profile_own(name, HOLD_CHANGE);
 	profile->connection_mode = jsonb_get_text(request, "connectionMode");

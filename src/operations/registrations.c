@@ -100,7 +100,7 @@ OPERATION(appflow_register_connector, "RegisterConnector")
 	connector.provisioning = provisioning_of(request);
 	if (strcmp(connector.label, POSTGRESQL_LABEL) != 0)
 		connector.configuration = configuration_of(connector.label, connector.provisioning, connector.owner);
-	if (strcmp(connector.label, POSTGRESQL_LABEL) == 0 ||
+	if (strcmp(connector.label, POSTGRESQL_LABEL) == 0 || strcmp(connector.label, AWS_LABEL) == 0 ||
 		!connector_insert(&connector, operation_user_arn()))
 		ereport(ERROR,
 				appflow_error(WF_CONFLICT),
@@ -113,7 +113,7 @@ OPERATION(appflow_register_connector, "RegisterConnector")
 static void
 refuse_builtin(const char *label)
 {
-	if (strcmp(label, POSTGRESQL_LABEL) == 0)
+	if (strcmp(label, POSTGRESQL_LABEL) == 0 || strcmp(label, AWS_LABEL) == 0)
 		ereport(ERROR,
 				appflow_error(WF_CONFLICT),
 				errmsg("Conflict executing request: Connector: %s is built in and cannot be changed or unregistered", label));
