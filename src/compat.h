@@ -142,6 +142,13 @@ extern int no_such_variable
 #define foreign_upper_path create_foreign_upper_path
 #endif
 
+/* the columns that rows are grouped by; without those that are redundant from 16 on */
+#if PG_VERSION_NUM >= 160000
+#define group_clauses(root) ((root)->processed_groupClause)
+#else
+#define group_clauses(root) ((root)->parse->groupClause)
+#endif
+
 /* the role whose rights a foreign scan has, InvalidOid: the current user's */
 #include "executor/executor.h"
 #include "nodes/plannodes.h"

@@ -9,7 +9,7 @@
  * Everything happens in the caller's transaction and with the rights of the
  * session's role.
  *
- * postgresql_read.c reads; postgresql_write.c opens a writer and deals with
+ * postgresql_read.c reads, by a query of postgresql_query.c; postgresql_write.c opens a writer and deals with
  * refused records, over postgresql_insert.c (the way of COPY) and
  * postgresql_statement.c (everything else); postgresql_ddl.c makes tables.
  *
@@ -287,6 +287,7 @@ table_describe(Relation rel)
 		field = schema_add(schema, NameStr(attr->attname), FIELD_STRING);
 		field_set_column_type(field, attr->atttypid, attr->atttypmod);
 		field->not_null = attr->attnotnull;
+		field->sortable = table_column_orders(attr->atttypid);
 	}
 	mark_primary_key(rel, schema);
 	return schema;
@@ -358,6 +359,7 @@ const Connector postgresql_connector = {
 	.type = "CustomConnector",
 	.label = "PostgreSQL",
 	.describe_entity = postgresql_describe_entity,
+	.plan_read = table_plan_read,
 	.open_reader = table_open_reader,
 	.open_writer = table_open_writer,
 	.transactional = true,

@@ -80,8 +80,33 @@ extern void table_custom_properties(Jsonb *properties,
 									void (*property) (void *arg, const char *key, const char *value),
 									void *arg);
 
+/* ---------- postgresql_query.c ---------- */
+
+/* the query as it is put together */
+typedef struct TableQuery
+{
+	Relation	rel;
+	bool		only_shown;		/* not to be run: operands may not be known */
+	StringInfoData text;
+	int			conditions;
+	int			nparams;
+	Oid		   *types;
+	Datum	   *values;
+	Batch	   *scratch;		/* for converting operands */
+} TableQuery;
+
+/*
+ * The query for the fields of schema (or for groups), with all of the request that
+ * it can do; sets what is taken.
+ */
+extern void table_query_make(TableQuery *query, const TableName *name, ReadRequest *request, const Schema *schema);
+
+/* whether values of the type, as they are read, order as in SQL (text: by bytes) */
+extern bool table_column_orders(Oid type);
+
 /* ---------- postgresql_read.c ---------- */
 
+extern char *table_plan_read(ConnectorSession *session, ReadRequest *request);
 extern RecordReader *table_open_reader(ConnectorSession *session, ReadRequest *request);
 
 /* ---------- the writer ---------- */

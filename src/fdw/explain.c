@@ -15,6 +15,7 @@
 
 #include "fdw/fdw.h"
 #include "flow/session.h"
+#include "utils/builtins.h"
 #include "utils/ruleutils.h"
 
 static char *
@@ -23,6 +24,15 @@ deparse(ExplainState *es, ForeignScan *plan, Node *expr)
 	List	   *context = set_deparse_context_plan(es->deparse_cxt, (Plan *) plan, NIL);
 
 	return deparse_expression(expr, context, list_length(es->rtable) > 1 || es->verbose, false);
+}
+
+static const Field *
+described_field(const Request *request, const Condition *condition)
+{
+	const Schema *described = ((Member *) list_nth(request->members, condition->member))->described;
+	int			index = described == NULL ? -1 : schema_find(described, condition->field);
+
+	return index < 0 ? NULL : &described->fields[index];
 }
 
 /* why a condition that was to be pushed is checked here */
@@ -38,10 +48,59 @@ reason_of(const Request *request, const Asking *asking, int index, const Connect
 		return "the entity's fields are not known yet";
 	if (asking->filters[index] != NULL)
 		return "the application does not evaluate it with the same meaning";
-	if (condition->field != NULL &&
-		schema_find(((Member *) list_nth(request->members, condition->member))->described, condition->field) < 0)
+	if (condition->field != NULL && described_field(request, condition) == NULL)
 		return "the entity's description lacks the field";
-	return "the application's values do not compare as the column's do";
+	return condition->field != NULL && !field_compares(described_field(request, condition), condition->type,
+													   condition->typmod, condition->operator) ?
+		"the application's values do not compare as the column's do" : "a value cannot be said in the application's terms";
+}
+
+/* a filter for people: where the rows have no columns to say it by */
+static void
+append_filter(StringInfo out, const Filter *filter)
+{
+	static const char *const signs[] = {
+		[FILTER_LESS_THAN] = "<", [FILTER_GREATER_THAN] = ">", [FILTER_CONTAINS] = "contains", [FILTER_BETWEEN] = "between",
+		[FILTER_LESS_THAN_OR_EQUAL_TO] = "<=", [FILTER_GREATER_THAN_OR_EQUAL_TO] = ">=", [FILTER_EQUAL_TO] = "=",
+		[FILTER_NOT_EQUAL_TO] = "<>", [FILTER_STARTS_WITH] = "starts with", [FILTER_IS_NULL] = "is null",
+		[FILTER_IS_NOT_NULL] = "is not null"
+	};
+	ListCell   *lc;
+
+	if (filter->operator == FILTER_ANY || filter->operator == FILTER_ALL)
+	{
+		appendStringInfoChar(out, '(');
+		foreach(lc, filter->children)
+		{
+			if (foreach_current_index(lc) > 0)
+				appendStringInfoString(out, filter->operator == FILTER_ANY ? " or " : " and ");
+			append_filter(out, lfirst(lc));
+		}
+		appendStringInfoChar(out, ')');
+		return;
+	}
+	appendStringInfo(out, "%s %s", filter->field, signs[filter->operator]);
+	for (int i = 0; i < filter->noperands; i++)
+		appendStringInfo(out, "%s %s", i > 0 ? "," : "", filter->operands[i] ? quote_literal_cstr(filter->operands[i]) : "$");
+}
+
+static void
+show_filters(const Asking *asking, int count, ExplainState *es)
+{
+	List	   *pushed = NIL;
+
+	for (int i = 0; i < count; i++)
+	{
+		StringInfoData text;
+
+		if (asking->filters[i] == NULL)
+			continue;
+		initStringInfo(&text);
+		append_filter(&text, asking->filters[i]);
+		pushed = lappend(pushed, text.data);
+	}
+	if (pushed != NIL)
+		ExplainPropertyList("Pushed Down", pushed, es);
 }
 
 static void
@@ -53,6 +112,8 @@ show_conditions(ForeignScan *plan, const Request *request, const Asking *asking,
 	ListCell   *lc;
 	int			i = 0;
 
+	if (request->aggregates != NIL)
+		show_filters(asking, list_length(request->conditions), es);
 	foreach(lc, plan->fdw_recheck_quals)
 	{
 		char	   *text = deparse(es, plan, lfirst(lc));

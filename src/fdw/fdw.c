@@ -25,6 +25,7 @@ appflow_fdw_handler(PG_FUNCTION_ARGS)
 	FdwRoutine *routine = makeNode(FdwRoutine);
 
 	fdw_plan_routine(routine);
+	fdw_upper_routine(routine);
 	fdw_scan_routine(routine);
 	fdw_explain_routine(routine);
 	fdw_import_routine(routine);

@@ -233,6 +233,10 @@ typedef struct FdwRelation
 	double		rows;
 	int			width;
 	Relids		relids;
+
+	/* upper relations with aggregates */
+	List	   *tlist;			/* the groups' columns */
+	List	   *having;			/* evaluated here */
 } FdwRelation;
 
 extern void fdw_plan_routine(FdwRoutine *routine);
@@ -253,6 +257,14 @@ extern void fdw_classify(PlannerInfo *root, Relids relids, Request *request, Lis
 /* what the connector would do with a request, and its words; NULL: it plans nothing */
 extern char *fdw_ask_plan(ConnectorSession *session, const Request *request, const Operand *operands,
 						  Asking **asking);
+
+/* ---------- upper.c ---------- */
+
+extern void fdw_upper_routine(FdwRoutine *routine);
+
+/* The plan of anything that is not a single table. */
+extern ForeignScan *fdw_upper_plan(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist,
+								   List *clauses, Plan *outer_plan);
 
 /* ---------- rows.c ---------- */
 

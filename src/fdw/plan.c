@@ -450,6 +450,8 @@ get_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List 
 	List	   *local = NIL;
 	bool		sorted_here;
 
+	if (!IS_SIMPLE_REL(rel))
+		return fdw_upper_plan(root, rel, path, tlist, clauses, outer_plan);
 	request = create_request(rel, relid, relation);
 	fdw_classify(root, rel->relids, request, clauses, &pushed, &local);
 	choose_columns(rel, relid, request, clauses);

@@ -493,6 +493,7 @@ request_ask(const Request *request, const Operand *operands)
 	const TableOptions *options = main->options;
 	Asking	   *asking = palloc0(sizeof(Asking));
 	ReadRequest *read = read_request_create(options->entity);
+	bool		complete = true;
 	ListCell   *lc;
 	int			i = 0;
 
@@ -528,6 +529,7 @@ request_ask(const Request *request, const Operand *operands)
 				asking->never = true;
 				break;
 			case VERDICT_HERE:
+				complete = false;
 				break;
 		}
 		i++;
@@ -542,7 +544,7 @@ request_ask(const Request *request, const Operand *operands)
 		order->nulls_first = key->nulls_first;
 		read->order = lappend(read->order, order);
 	}
-	if (request->limited)
+	if (request->limited && complete)
 	{
 		read->limit = known_count(operands, request->limit, 1, NO_LIMIT);
 		read->offset = known_count(operands, request->offset, 0, 0);

@@ -227,11 +227,14 @@ open_reader(Rows *rows, Request *request, const Operand *operands)
 	describe_members(rows, request);
 	asking = request_ask(request, operands);
 	rows->asking = asking;
+
+	/* aggregates over no records at all are a record */
+	rows->narrowed = asking->never && request->aggregates != NIL;
 	if (asking->never)
 		return;
 	rows->reader = rows->session->connector->open_reader(rows->session, asking->read);
-	if (relies_on_filters(request) && !all_settled(request, asking))
-		rows->narrowed = true;
+	rows->narrowed = (relies_on_filters(request) && !all_settled(request, asking)) ||
+		(request->aggregates != NIL && !asking->read->aggregates_taken);
 }
 
 void
@@ -255,14 +258,17 @@ rows_open(Rows *rows, Request *request, const Operand *operands, TupleDesc tupde
 	PG_TRY();
 	{
 		open_reader(rows, request, operands);
-		if (rows->narrowed && request->aggregates == NIL)
+		if (rows->narrowed)
 		{
-			/* what is left out and how many come is decided here */
+			/* what is left out and how many come is decided here, or by a plan of the caller's */
 			Request		unlimited = *request;
 
-			rows->reader->close(rows->reader);
+			if (rows->reader != NULL)
+				rows->reader->close(rows->reader);
+			rows->reader = NULL;
 			unlimited.limited = false;
-			open_reader(rows, &unlimited, operands);
+			if (request->aggregates == NIL)
+				open_reader(rows, &unlimited, operands);
 		}
 	}
 	PG_FINALLY();
@@ -292,9 +298,9 @@ rows_close(Rows *rows)
 	use = http_count_into(&rows->use);
 	if (rows->reader != NULL)
 	{
-		rows->reader->close(rows->reader);
 		rows->bytes += rows->reader->bytes;
 		rows->pages += rows->reader->pages;
+		rows->reader->close(rows->reader);
 	}
 	(void) http_count_into(use);
 	if (rows->econtext != NULL)

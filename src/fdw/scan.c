@@ -182,6 +182,7 @@ sort_here(ForeignScanState *node, FdwScan *scan)
 {
 	List	   *order = scan->request->order;
 	int			n = list_length(order);
+	MemoryContext old = MemoryContextSwitchTo(scan->rows->home);
 	AttrNumber *columns = palloc(sizeof(AttrNumber) * n);
 	Oid		   *operators = palloc(sizeof(Oid) * n);
 	Oid		   *collations = palloc(sizeof(Oid) * n);
@@ -199,6 +200,7 @@ sort_here(ForeignScanState *node, FdwScan *scan)
 	}
 	scan->sort = tuplesort_begin_heap(slot->tts_tupleDescriptor, n, columns, operators, collations,
 									  nulls_first, work_mem, NULL, TUPLESORT_NONE);
+	MemoryContextSwitchTo(old);
 	while (fdw_next_checked(node, scan, slot))
 	{
 		tuplesort_puttupleslot(scan->sort, slot);
@@ -224,7 +226,7 @@ fdw_start(ForeignScanState *node, FdwScan *scan)
 	scan->scans++;
 	scan->open = true;
 	rows_open(scan->rows, request, scan->operands, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor);
-	scan->checks = prepare_checks(node, scan);
+	scan->checks = request->aggregates != NIL ? NULL : prepare_checks(node, scan);
 
 	/* what the application was told to leave out is not here */
 	limited = request->limited && scan->rows->asking->read->limit_taken;
@@ -274,6 +276,17 @@ next_ordered(ForeignScanState *node, FdwScan *scan)
 	return tuplesort_gettupleslot(scan->sort, true, true, scan->kept_slot, NULL) ? scan->kept_slot : NULL;
 }
 
+/* Groups that the application does not make; what makes them outlives a row. */
+static TupleTableSlot *
+next_of_plan_below(ForeignScanState *node)
+{
+	MemoryContext old = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+	TupleTableSlot *slot = ExecProcNode(outerPlanState(node));
+
+	MemoryContextSwitchTo(old);
+	return slot;
+}
+
 TupleTableSlot *
 fdw_iterate(ForeignScanState *node)
 {
@@ -295,6 +308,8 @@ fdw_iterate(ForeignScanState *node)
 	}
 	if (!scan->open)
 		fdw_start(node, scan);
+	if (scan->rows->narrowed && scan->request->aggregates != NIL)
+		return next_of_plan_below(node);
 	if (scan->store_read)
 	{
 		if (tuplestore_gettupleslot(scan->store, true, false, scan->kept_slot))
