@@ -20,18 +20,12 @@
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_user_mapping.h"
 #include "catalog/object_store.h"
-#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "fdw/fdw.h"
 #include "flow/session.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "parser/parse_func.h"
-#include "record/errors.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/varlena.h"
 
@@ -381,21 +375,6 @@ fdw_column_is_key(Oid relid, AttrNumber attnum)
 
 /* ---------- sessions ---------- */
 
-/* buckets are for those who may make flows, as everywhere */
-static void
-check_may_use_buckets(const TableOptions *options, Oid role)
-{
-	Oid			argument[] = {JSONBOID};
-	Oid			function = LookupFuncName(list_make2(makeString("appflow"), makeString("create_flow")),
-										  1, argument, false);
-
-	if (function_aclcheck(function, role) != ACLCHECK_OK)
-		ereport(ERROR,
-				appflow_error(WF_ACCESS_DENIED),
-				errmsg("permission denied to look into object stores"),
-				errhint("Those who may call appflow.create_flow() may."));
-}
-
 ConnectorSession *
 fdw_session_open(const TableOptions *options, Oid role)
 {
@@ -404,10 +383,9 @@ fdw_session_open(const TableOptions *options, Oid role)
 
 	if (options->profile != NULL)
 		return session_open(options->connector_type, options->profile, options->api_version, role);
-	check_may_use_buckets(options, role);
 	session = session_open(options->connector_type, NULL, NULL, role);
 	old = MemoryContextSwitchTo(session->context);
-	session->store = object_store_for_bucket(options->bucket);
+	session->store = object_store_for_bucket_as(options->bucket, role);
 	MemoryContextSwitchTo(old);
 	return session;
 }
