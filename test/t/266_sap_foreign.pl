@@ -1,0 +1,51 @@
+# Foreign tables over SAP: imported, with conditions, order, limits and counts left to
+# the service.
+
+use strict;
+use utf8;
+use warnings;
+
+use AppflowTest::Sap;
+use JSON::PP;
+use Test::More;
+
+my $sap = AppflowTest::Sap->new('sap');
+my $gateway = $sap->start('gateway.js', 50);
+my %service = (2 => '/sap/opu/odata/sap/ZSALES_SRV', 4 => '/sap/opu/odata4/sap/zsales/srvd_a2x/sap/zsales/0001');
+
+$sap->profile("v$_", $gateway, $service{$_}) foreach 2, 4;
+$sap->tell("$gateway/_rows/OrderSet", [ map { { OrderId => sprintf('%010d', $_), Customer => "Customer $_", Amount => "$_.500", Quantity => $_ % 7, ChangedAt => 1709287872000 + 60000 * $_,
+	Day => 1709251200000 + 86400000 * $_, Country => $_ % 3 ? 'DE' : 'FR', Ref => sprintf('6f9619ff-8b86-d011-b42d-%012d', $_), $_ % 5 ? (Paid => JSON::PP::true) : () } } 1 .. 120 ]);
+
+sub query { my ($sql) = @_; $sap->seen($gateway); return $sap->sql("SET timezone = 'UTC'; $sql"); }
+sub requests { return $sap->seen($gateway, qr/OrderSet/); }
+
+foreach my $version (2, 4)
+{
+	my $schema = "s$version";
+	$sap->sql("CREATE SERVER $schema FOREIGN DATA WRAPPER appflow_fdw OPTIONS (connector_profile 'v$version'); CREATE SCHEMA $schema;
+		IMPORT FOREIGN SCHEMA \"Objects\" FROM SERVER $schema INTO $schema");
+	my $tables = $sap->sql("SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = '$schema'::regnamespace");
+	my ($table) = grep { /order_?set/i } split / /, $tables;
+	ok(defined $table, "version $version: imported") or BAIL_OUT($tables);
+	my $t = "$schema.\"$table\"";
+	my %column = map { lc($_ =~ s/_//gr) => "\"$_\"" } split / /, $sap->sql("SELECT string_agg(attname, ' ') FROM pg_attribute WHERE attrelid = '$t'::regclass AND attnum > 0");
+	my ($id, $amount, $quantity, $changed, $country, $customer, $paid) = @column{qw(orderid amount quantity changedat country customer paid)};
+
+	is(query("SELECT count(*), sum($amount) FROM $t"), '120|7320.000', 'all of it');
+	is(query("SELECT string_agg($id, ' ') FROM (SELECT $id FROM $t WHERE $amount > 100 AND $country = 'FR' AND $changed < '2024-03-01T12:02:12Z' ORDER BY $id LIMIT 3) x"),
+		'0000000102 0000000105 0000000108', 'conditions, order and limit');
+	my ($request) = requests();
+	like($request, qr/\$filter=.*Amount gt 100/, 'a number is left to the service');
+	like($request, qr/Country eq 'FR'/, 'text too');
+	like($request, qr/ChangedAt lt /, 'and an instant');
+	is(query("SELECT count(*) FROM $t WHERE $customer LIKE '%omer 11%'"), 11, 'a pattern');
+	is(query("SELECT count(*) FROM $t WHERE $paid IS NULL"), 24, 'nothing');
+	is(query("SELECT count(*) FROM $t WHERE $quantity IN (1, 2) OR $country = 'FR'"), 63, 'one or the other');
+	is(query("SELECT count(*) FROM $t WHERE $country = 'FR'"), 40, 'a count');
+	my $plan = $sap->sql("EXPLAIN (COSTS OFF, VERBOSE) SELECT $id FROM $t WHERE $amount > 100 ORDER BY $id LIMIT 3");
+	like($plan, qr/GET \Q$service{$version}\E\/OrderSet\?.*filter=Amount%20gt%20100/, 'EXPLAIN shows the request') or diag $plan;
+	is(query("PREPARE q$version(numeric) AS SELECT count(*) FROM $t WHERE $amount > \$1; SET plan_cache_mode = force_generic_plan; EXECUTE q$version(110)"), 11, 'a parameter');
+}
+
+done_testing();
