@@ -242,6 +242,7 @@ compile_write(FlowPlan *plan, List **problems)
 	Jsonb	   *properties = plan->destination.properties;
 	char	   *operation = jsonb_get_text(properties, "writeOperationType");
 	Jsonb	   *error_handling = jsonb_get_container(properties, "errorHandlingConfig");
+	Jsonb	   *responses = jsonb_get_container(properties, "successResponseHandlingConfig");
 
 	plan->operation = WRITE_INSERT;
 	if (operation != NULL)
@@ -270,6 +271,11 @@ compile_write(FlowPlan *plan, List **problems)
 	if (plan->operation != WRITE_INSERT && plan->id_fields == NIL)
 		problem(problems, "idFieldNames is missing: %s has to know which fields identify a record", operation);
 
+	if (responses != NULL)
+	{
+		plan->response_bucket = jsonb_get_text(responses, "bucketName");
+		plan->response_prefix = jsonb_get_text(responses, "bucketPrefix");
+	}
 	if (error_handling != NULL)
 	{
 		plan->error_bucket = jsonb_get_text(error_handling, "bucketName");

@@ -137,6 +137,8 @@ typedef struct FlowPlan
 	List	   *id_fields;		/* of char * */
 	char	   *error_bucket;	/* NULL: no error file */
 	char	   *error_prefix;
+	char	   *response_bucket;	/* NULL: what the destination answers is not kept */
+	char	   *response_prefix;
 	bool		fail_on_first_error;
 } FlowPlan;
 

@@ -15,44 +15,19 @@
 #include "record/errors.h"
 #include "utils/memutils.h"
 
-/* bytes gathered before they go to the store */
-#define REJECTS_CHUNK (64 * 1024)
-
-static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-}
-
 Rejects *
-rejects_create(const FlowPlan *plan, const char *flow_name, const char *execution_id, ObjectStore *store)
+rejects_create(const FlowPlan *plan, const char *flow_name, const char *execution_id, ObjectStore *store,
+			   ObjectStore *response_store)
 {
 	Rejects    *rejects = palloc0(sizeof(Rejects));
-	size_t		length = plan->error_prefix ? strlen(plan->error_prefix) : 0;
 
-	rejects->store = store;
-	rejects->bucket = plan->error_bucket;
-	rejects->execution_id = execution_id;
 	rejects->stop_at_first = plan->fail_on_first_error;
-	rejects->key = psprintf("%s%s%s/%s/1.jsonl",
-							length > 0 ? plan->error_prefix : "",
-							length > 0 && plan->error_prefix[length - 1] != '/' ? "/" : "",
-							flow_name, execution_id);
-	rejects->buffer = own_in_context(CurrentMemoryContext, free_buffer);
-	rejects->buffer->object = palloc0(sizeof(ByteBuffer));
+	if (store != NULL)
+		rejects->file = outcome_file_create(store, plan->error_bucket, plan->error_prefix, flow_name, execution_id, "1.jsonl");
+	if (response_store != NULL)
+		rejects->responses = outcome_file_create(response_store, plan->response_bucket, plan->response_prefix,
+												 flow_name, execution_id, "responses.jsonl");
 	return rejects;
-}
-
-static void
-flush(Rejects *rejects)
-{
-	ByteBuffer *buffer = rejects->buffer->object;
-
-	if (buffer->failed)
-		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	object_write(rejects->writer, buffer->data, buffer->length);
-	rejects->written += buffer->length;
-	buffer_reset(buffer);
 }
 
 /* the record as the destination would have got it */
@@ -80,26 +55,19 @@ append_record(Rejects *rejects, ByteBuffer *out, uint32 row)
 static void
 add(Rejects *rejects, const char *record, uint32 row, const char *where, const char *code, const char *message)
 {
-	ByteBuffer *out = rejects->buffer->object;
-	MemoryContext home = GetMemoryChunkContext(rejects);
+	ByteBuffer *out;
 	MemoryContext old;
 
 	rejects->count++;
 	if (rejects->first == NULL)
 	{
-		old = MemoryContextSwitchTo(home);
+		old = MemoryContextSwitchTo(GetMemoryChunkContext(rejects));
 		rejects->first = psprintf("%s: %s", where, message);
 		MemoryContextSwitchTo(old);
 	}
-	if (rejects->store != NULL)
+	if (rejects->file != NULL)
 	{
-		if (rejects->writer == NULL)
-		{
-			old = MemoryContextSwitchTo(home);
-			rejects->writer = store_write(rejects->store, rejects->bucket, rejects->key,
-										  "application/jsonl", rejects->execution_id);
-			MemoryContextSwitchTo(old);
-		}
+		out = outcome_file_begin_line(rejects->file);
 		buffer_append_string(out, "{\"record\":");
 		if (record != NULL)
 			buffer_append_string(out, record);
@@ -111,9 +79,8 @@ add(Rejects *rejects, const char *record, uint32 row, const char *where, const c
 		json_append_string(out, message, strlen(message));
 		buffer_append_string(out, ",\"source\":");
 		json_append_string(out, where, strlen(where));
-		buffer_append_string(out, "}\n");
-		if (out->length >= REJECTS_CHUNK || out->failed)
-			flush(rejects);
+		buffer_append_char(out, '}');
+		outcome_file_end_line(rejects->file);
 	}
 	if (rejects->stop_at_first)
 		ereport(ERROR,
@@ -137,14 +104,30 @@ rejects_add_late(void *arg, const char *record, const char *where, const char *c
 }
 
 void
+rejects_accept(void *arg, const Batch *batch, uint32 row, const Cell *result)
+{
+	Rejects    *rejects = arg;
+	const Schema *schema = rejects->transform->writer->results;
+	ByteBuffer *out = outcome_file_begin_line(rejects->responses);
+
+	buffer_append_string(out, "{\"record\":");
+	append_record(rejects, out, row);
+	for (int i = 0; i < schema->nfields; i++)
+	{
+		buffer_append_char(out, ',');
+		json_append_string(out, schema->fields[i].name, strlen(schema->fields[i].name));
+		buffer_append_char(out, ':');
+		json_append_cell(out, &result[i], schema->fields[i].type);
+	}
+	buffer_append_char(out, '}');
+	outcome_file_end_line(rejects->responses);
+}
+
+void
 rejects_finish(Rejects *rejects)
 {
-	ObjectWriter *writer = rejects->writer;
-
-	if (writer == NULL)
-		return;
-	flush(rejects);
-	rejects->writer = NULL;
-	object_write_seal(writer);
-	object_write_finish(writer);
+	if (rejects->file != NULL)
+		outcome_file_finish(rejects->file);
+	if (rejects->responses != NULL)
+		outcome_file_finish(rejects->responses);
 }

@@ -67,6 +67,7 @@ flow_run_prepare(const RunRequest *request)
 {
 	FlowRun    *run = palloc0(sizeof(FlowRun));
 	FlowTrigger trigger;
+	ObjectStore *responses = NULL;
 
 	(void) trigger_load(&trigger, request->definition);
 	run->request = *request;
@@ -79,7 +80,9 @@ flow_run_prepare(const RunRequest *request)
 	run->destination = open_session(&run->plan->destination, request);
 	if (run->plan->error_bucket != NULL)
 		run->error_store = object_store_for_bucket_as(run->plan->error_bucket, request->owner);
-	run->rejects = rejects_create(run->plan, request->flow_name, request->execution_id, run->error_store);
+	if (run->plan->response_bucket != NULL)
+		responses = object_store_for_bucket_as(run->plan->response_bucket, request->owner);
+	run->rejects = rejects_create(run->plan, request->flow_name, request->execution_id, run->error_store, responses);
 	return run;
 }
 
@@ -212,6 +215,8 @@ flow_run_transfer(FlowRun *run)
 	run->writer = run->destination->connector->open_writer(run->destination, request);
 	transform_bind_writer(run->transform, run->writer);
 	run->rejects->transform = run->transform;
+	if (run->rejects->responses != NULL && run->writer->results != NULL)
+		outcomes.accept = rejects_accept;
 
 	set_phase(run, PHASE_TRANSFERRING);
 	for (;;)
@@ -296,9 +301,9 @@ flow_run_outcome(const FlowRun *run)
 		outcome.message = psprintf(UINT64_FORMAT " of " UINT64_FORMAT " records failed; the first: %s%s%s%s%s",
 								   outcome.put_failures, outcome.records_processed, run->rejects->first,
 								   run->error_store != NULL ? "; all are in s3://" : "",
-								   run->error_store != NULL ? run->rejects->bucket : "",
+								   run->error_store != NULL ? run->rejects->file->bucket : "",
 								   run->error_store != NULL ? "/" : "",
-								   run->error_store != NULL ? run->rejects->key : "");
+								   run->error_store != NULL ? run->rejects->file->key : "");
 	return outcome;
 }
 
@@ -310,6 +315,7 @@ struct FlowSweep
 	FlowPlan   *plan;
 	ObjectStore *destination;	/* NULL: not an object store */
 	ObjectStore *errors;
+	ObjectStore *responses;
 };
 
 FlowSweep *
@@ -323,6 +329,8 @@ flow_sweep_prepare(const RunRequest *request)
 		sweep->destination = object_store_for_bucket_as(sweep->plan->destination.bucket, InvalidOid);
 	if (sweep->plan->error_bucket != NULL)
 		sweep->errors = object_store_for_bucket_as(sweep->plan->error_bucket, InvalidOid);
+	if (sweep->plan->response_bucket != NULL)
+		sweep->responses = object_store_for_bucket_as(sweep->plan->response_bucket, InvalidOid);
 	return sweep;
 }
 
@@ -334,6 +342,9 @@ flow_sweep(FlowSweep *sweep)
 
 	if (sweep->destination != NULL)
 		store_sweep(sweep->destination, plan->destination.bucket, prefix ? prefix : "", sweep->execution_id);
+	if (sweep->responses != NULL)
+		store_sweep(sweep->responses, plan->response_bucket,
+					plan->response_prefix ? plan->response_prefix : "", sweep->execution_id);
 	if (sweep->errors != NULL)
 		store_sweep(sweep->errors, plan->error_bucket,
 					plan->error_prefix ? plan->error_prefix : "", sweep->execution_id);

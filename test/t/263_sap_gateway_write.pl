@@ -120,6 +120,16 @@ foreach my $version (2, 4)
 		rows => q{VALUES ('1', 'DE', '[{"OrderId": "1", "Pos": 1, "Material": "a"}, {"OrderId": "1", "Pos": 2, "Material": "b"}]')});
 	is("$run->{status} " . shown('ItemSet', 'OrderId', 'Pos', 'Material'), 'Successful 1,1,a 1,2,b', 'created together with it') or diag explain $run;
 
+	# what SAP answered is kept for those who want it
+	$sap->tell("$gateway/_rows/OrderSet", []);
+	$run = $sap->push_rows($profile, $entity, columns => '"OrderId" text, "Customer" text, "Country" text', rows => q{VALUES ('71', 'a', 'DE'), ('72', 'blocked', 'DE'), ('73', 'b', 'DE')},
+		write => { successResponseHandlingConfig => { bucketName => 'target', bucketPrefix => 'answers' } });
+	my $answers = $sap->{flows}->objects('target', "answers/$run->{name}/$run->{id}");
+	my @lines = map { JSON::PP->new->decode($_) } split /\n/, $answers->{'responses.jsonl'} // '';
+	is(scalar(@lines), 2, 'a response for each record that was written') or diag explain $run, $answers;
+	my $response = $version == 2 ? $lines[1]{response}{d} : $lines[1]{response};
+	is("$lines[1]{record}{OrderId} $response->{OrderId} $response->{Status}", '73 73 A', 'with what SAP made of it');
+
 	# ---------- what goes wrong ----------
 
 	$run = $sap->push_rows($profile, $entity, columns => '"OrderId" text, "Customer" text', rows => q{VALUES ('1', 'x')}, write => write_as('UPDATE', 'Customer'));
