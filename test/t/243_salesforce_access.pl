@@ -37,7 +37,8 @@ sub profile
 	my ($name, $credentials, %properties) = @_;
 	my $request = $json->encode({ connectorProfileName => $name, connectorType => 'Salesforce', connectionMode => 'Public', connectorProfileConfig => {
 		connectorProfileProperties => { Salesforce => { instanceUrl => $url, %properties } }, connectorProfileCredentials => { Salesforce => $credentials } } });
-	$sf->sql("SELECT appflow.create_connector_profile(\$j\$$request\$j\$)");
+	my (undef, undef, $stderr) = $sf->{node}->psql('postgres', "\\set VERBOSITY verbose\nSELECT appflow.create_connector_profile(\$j\$$request\$j\$)");
+	return $stderr =~ /ERROR:\s+(\w+: .*)/ ? $1 : '';
 }
 sub failure
 {
@@ -82,6 +83,24 @@ is(failure(q{SELECT appflow.describe_connector_entity('{"connectorType": "Salesf
 like(failure(q{SELECT appflow.describe_connector_entity('{"connectorType": "Salesforce", "connectorProfileName": "crm", "connectorEntityName": "../limits"}')}),
 	qr{^WF400: "../limits" is not the name of a Salesforce object}, 'nor a path');
 
+# answers that are JSON, but not what was asked for
+my $describe = q{SELECT appflow.describe_connector_entity('{"connectorType": "Salesforce", "connectorProfileName": "crm", "connectorEntityName": "%s"}')};
+my $number = 0;
+foreach my $fault ([ '"fields":', '"fields":0,"x":' ], [ '"fields":\[', '"fields":[[],1,null,"x",{}],"x":[' ], [ '^', '[' ], [ '"fields":\[', '"fields":"x","x":[' ])
+{
+	$sf->control('fault', kind => 'replace', path => 'User/describe', from => $fault->[0], to => $fault->[1], regexp => 1);
+	like(failure(sprintf $describe, 'User'), qr/^WF502: (Salesforce shows no fields of entity "User"|the answer of Salesforce about entity "User" is not JSON)/, "a describe with $fault->[1]");
+}
+foreach my $answer ('0', '"x"', 'null', '[]', '{"sobjects": 5}', '{"sobjects": [1, {"queryable": true}, {"name": 5, "queryable": true}]}')
+{
+	$sf->control('fault', kind => 'replace', path => 'sobjects', from => '^.*$', to => $answer, regexp => 1);
+	like(failure(q{SELECT appflow.list_connector_entities('{"connectorType": "Salesforce", "connectorProfileName": "crm"}')}), qr/^(no error|WF502)/, "a list that is $answer");
+}
+$sf->control('reset');
+$sf->control('fault', kind => 'error', path => 'User/describe', status => 400, code => "x' \n", message => 'deep' x 5000);
+like(failure(sprintf $describe, 'User'), qr/^WF502: Salesforce refused entity "User": x' /, 'an error of many words');
+$sf->control('reset');
+
 # ---------- grants ----------
 
 $sf->control('code', code => 'planted-code-2');
@@ -102,8 +121,8 @@ is($sf->sql(entities('jwt')), $objects, 'again');
 
 profile('late', { oAuth2GrantType => 'JWT_BEARER', jwtToken => jwt(exp => time - 5) });
 like(failure(entities('late')), qr/^WF401: .*invalid_grant/, 'an assertion of yesterday');
-profile('spent', { clientCredentialsArn => $arn, oAuthRequest => { authCode => 'planted-code-2', redirectUri => 'https://example.com/back' } });
-like(failure(entities('spent')), qr/^WF401: .*invalid_grant/, 'a code that is spent');
+like(profile('spent', { clientCredentialsArn => $arn, oAuthRequest => { authCode => 'planted-code-2', redirectUri => 'https://example.com/back' } }),
+	qr/^WF401: .*invalid_grant/, 'a code that is spent');
 profile('secret', { clientCredentialsArn => "$arn-wrong", oAuth2GrantType => 'CLIENT_CREDENTIALS' });
 like(failure(entities('secret')), qr/^WF401: .*invalid_client/, 'a wrong secret');
 profile('token', { accessToken => 'planted-none' });

@@ -12,6 +12,12 @@ use JSON::PP ();
 
 my $json = JSON::PP->new->canonical->utf8->allow_nonref;
 
+sub new
+{
+	my ($class, $name, @settings) = @_;
+	return $class->SUPER::new($name, settings => \@settings);
+}
+
 # The definition of a flow from an object to a table, or to objects of the bucket target:
 #	object, properties (more of the source's), profile
 #	fields   [names] to map, or { field => destination }; without, Map_all

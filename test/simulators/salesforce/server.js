@@ -160,7 +160,7 @@ const garble = {
   cut: (text) => text, // see send
   lose: (text) => text, // all is done, and nothing answered
   truncate: (text) => text.slice(0, Math.floor(text.length / 2)),
-  replace: (text, f) => text.replace(f.from, f.to),
+  replace: (text, f) => text.replace(f.regexp ? new RegExp(f.from, 's') : f.from, () => f.to),
   'bad-utf8': (text) => Buffer.concat([Buffer.from(text.slice(0, text.lastIndexOf('"'))), Buffer.from([0xff, 0xfe]), Buffer.from(text.slice(text.lastIndexOf('"')))]),
   slow: (text) => text
 }
