@@ -397,8 +397,9 @@ step(const JsonTree *tree, const char *path, size_t length)
 			if (strlen(member->name) == length && memcmp(member->name, path, length) == 0)
 				return member;
 		}
+		return length == 1 && path[0] == '*' ? tree->first : NULL;
 	}
-	else if (tree->kind == JSON_TREE_ARRAY && length > 0 && length < 8)
+	if (tree->kind == JSON_TREE_ARRAY && length > 0 && length < 8)
 	{
 		const JsonTree *element = tree->first;
 		int			number = 0;

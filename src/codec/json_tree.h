@@ -50,7 +50,7 @@ extern const JsonTree *json_tree_member(const JsonTree *object, const char *name
 
 /*
  * What a path leads to: names of members joined by dots, numbers from 0 on for
- * elements of arrays; "" is the tree itself.  A member whose own name is the rest of the
+ * elements of arrays, '*' the first member whatever its name; "" is the tree itself.  A member whose own name is the rest of the
  * path wins.  NULL: nothing is there.
  */
 extern const JsonTree *json_tree_find(const JsonTree *tree, const char *path);

@@ -115,8 +115,11 @@ refused(ManifestWriter *writer, HttpCall *call, const JsonTree *answer)
 	void	   *tree = unconstify(JsonTree *, answer);
 	const char *code = answer == NULL ? NULL : manifest_first_text(&manifest->errors.code, manifest_lookup_tree, tree);
 	const char *message = answer == NULL ? NULL : manifest_first_text(&manifest->errors.message, manifest_lookup_tree, tree);
+	const ManifestException *exception;
 
-	if (manifest_exception_of(manifest, call->status, code) != NULL ||
+	/* what a status means in general says less than that it refuses records */
+	exception = manifest_exception_of(manifest, call->status, code);
+	if ((exception != NULL && (exception->code.count > 0 || !refuses_records(writer, call->status))) ||
 		(code != NULL && (is_one_of(&manifest->errors.expired, code) || is_one_of(&manifest->errors.throttled, code))))
 		manifest_raise(writer->session, call, writer->what, code, message);
 	if (message == NULL)
@@ -138,19 +141,40 @@ wrong_outcomes(ManifestWriter *writer, HttpCall *call, const char *problem)
 			errhint("Whether they were written, nobody knows."));
 }
 
-/* the record that an outcome is of */
+/* the first record with that id of which nothing has been told; -1: there is none */
+static int
+record_of_id(const ManifestWriter *writer, const char *id, const bool *told)
+{
+	for (uint32 i = 0; i < writer->nsent && writer->nids == 1 && id != NULL; i++)
+	{
+		const Cell *cell = &writer->set->columns[writer->ids[0]][writer->set->rows[writer->sent[i]]];
+
+		if (!told[i] && strcmp(cell_text_cstring(cell, writer->base.schema->fields[writer->ids[0]].type), id) == 0)
+			return (int) i;
+	}
+	return -1;
+}
+
+/* the record that an outcome is of: by the number that it tells, by its id, or by its place */
 static uint32
 outcome_index(ManifestWriter *writer, HttpCall *call, const JsonTree *outcome, uint32 position, bool *told)
 {
 	const char *path = writer->write->results->index;
 	const char *text = path == NULL ? NULL : json_tree_text(outcome, path);
+	const char *id_path = writer->write->results->id;
 	char	   *end;
 	unsigned long number = position;
 
-	if (path != NULL)
+	if (path != NULL && text == NULL)
 	{
-		if (text == NULL)
-			wrong_outcomes(writer, call, psprintf("one has no \"%s\"", path));
+		int			found = id_path == NULL ? -1 : record_of_id(writer, json_tree_text(outcome, id_path), told);
+
+		if (writer->operation == WRITE_INSERT || found < 0)
+			wrong_outcomes(writer, call, psprintf("one has neither \"%s\" nor the id of a record", path));
+		number = (unsigned long) found;
+	}
+	if (text != NULL)
+	{
 		number = strtoul(text, &end, 10);
 		if (*end != '\0' || end == text || text[0] == '-')
 			wrong_outcomes(writer, call, psprintf("\"%s\" is no number of a record", session_words(writer->session, text)));
@@ -413,6 +437,35 @@ writer_end(RecordWriter *base)
 
 /* ---------- opening ---------- */
 
+/* whether UPSERT may go by a field: by any, if the entity does not say by which */
+static bool
+may_upsert_by(const Schema *described, const char *name)
+{
+	bool		said = false;
+
+	for (int i = 0; i < described->nfields; i++)
+	{
+		if (described->fields[i].upsert_key && strcmp(described->fields[i].name, name) == 0)
+			return true;
+		said = said || described->fields[i].upsert_key;
+	}
+	return !said;
+}
+
+static char *
+upsert_keys(const Schema *described)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < described->nfields; i++)
+	{
+		if (described->fields[i].upsert_key)
+			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? " or " : "", described->fields[i].name);
+	}
+	return names.data;
+}
+
 /* the columns of the id fields */
 static void
 find_ids(ManifestWriter *writer, const WriteRequest *request, const Schema *described)
@@ -441,6 +494,11 @@ find_ids(ManifestWriter *writer, const WriteRequest *request, const Schema *desc
 					appflow_error(WF_VALIDATION),
 					errmsg("%s of entity \"%s\" needs its id field \"%s\", but the flow does not map it",
 						   write_names[request->operation], request->entity, (char *) lfirst(lc)));
+		if (request->operation == WRITE_UPSERT && !may_upsert_by(described, lfirst(lc)))
+			ereport(ERROR,
+					appflow_error(WF_VALIDATION),
+					errmsg("UPSERT of entity \"%s\" cannot go by field \"%s\"", request->entity, (char *) lfirst(lc)),
+					errhint("It can go by %s.", upsert_keys(described)));
 		writer->ids[writer->nids] = column;
 		writer->id_names[writer->nids++] = pstrdup(lfirst(lc));
 	}

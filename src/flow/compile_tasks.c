@@ -19,6 +19,7 @@
 #include "apps/s3.h"
 #include "codec/text.h"
 #include "flow/plan.h"
+#include "flow/pull_window.h"
 #include "mb/pg_wchar.h"
 #include "record/jsonb_access.h"
 
@@ -278,7 +279,7 @@ read_operator(Compiler *compiler, Task *task, Jsonb *definition)
 				task_problem(compiler, task, "connectorOperator names \"%s\", but the source is \"%s\"", key, source);
 				return;
 			}
-			if (!source_has_operator(compiler, task->operator))
+			if (!source_has_operator(compiler, task->operator) && !jsonb_get_bool(definition, PULL_WINDOW_TASK, false))
 				task_problem(compiler, task, "operator %s is not supported for source %s", task->operator, source);
 		}
 	}

@@ -64,8 +64,8 @@ append_filter(StringInfo tasks, const char *field, const char *key, const char *
 	appendStringInfoString(tasks, "{\"taskType\": \"Filter\", \"sourceFields\": [");
 	escape_json(tasks, field);
 	appendStringInfo(tasks, "], \"connectorOperator\": {\"%s\": \"%s\"}, "
-					 "\"taskProperties\": {\"DATA_TYPE\": \"datetime\", \"VALUE\": \"%s\"}}",
-					 key, operator, iso_time(time));
+					 "\"taskProperties\": {\"DATA_TYPE\": \"datetime\", \"VALUE\": \"%s\"}, \"%s\": true}",
+					 key, operator, iso_time(time), PULL_WINDOW_TASK);
 }
 
 Jsonb *

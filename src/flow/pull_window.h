@@ -21,6 +21,9 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
+/* member of tasks that are made here: their operators need not be among the source's own */
+#define PULL_WINDOW_TASK "pullWindow"
+
 /* What a flow with dataPullMode Incremental lacks is appended to problems (of char *). */
 extern void pull_window_check(Jsonb *definition, List **problems);
 

@@ -95,7 +95,12 @@ class Jobs {
       job.started = true
       if (job.polls-- <= 0) {
         if (job.fate) job.ended = job.fate
-        else job.results = job.rows.map((row, index) => this.result(row, index, job.act(row)))
+        else {
+          job.results = job.rows.map((row, index) => this.result(row, index, job.act(row)))
+
+          // only those of new records tell their number
+          if (job.rows.every(({ id }) => id !== undefined)) job.results = job.results.map(({ index, ...rest }) => rest).reverse()
+        }
       }
     }
     return json(200, { job_status: this.shown(request, id) })
