@@ -571,6 +571,9 @@ allocate(Parser *parser, size_t size)
 
 /* ---------- what somebody may have meant ---------- */
 
+/* between what is written and what may be meant, for names of which there are many */
+#define MAX_EDITS 2
+
 /* edits that make one of the other */
 static int
 distance(const char *a, const char *b)
@@ -646,7 +649,7 @@ fail_name(Parser *parser, const char *what, const char *wrong, const char *const
 		if (names[i][0] != '\0')
 			snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", all[0] ? ", " : "", names[i]);
 	}
-	if (nearest.distance <= 3)
+	if (nearest.name != NULL && nearest.distance <= MAX_EDITS)
 		return fail(parser, "unknown %s \"%.60s\"; the nearest is \"%s\"", what, wrong, nearest.name);
 	return fail(parser, "unknown %s \"%.60s\"; there are: %s", what, wrong, all);
 }
@@ -721,7 +724,7 @@ check_value(Parser *parser, const TemplatePiece *piece, unsigned may)
 			return true;
 		nearer(&nearest, name, value->name);
 	}
-	if (nearest.distance <= 3)
+	if (nearest.name != NULL && nearest.distance <= MAX_EDITS)
 		return fail(parser, "there is no value {%s} here; the nearest is {%s}", name, nearest.name);
 	return fail(parser, "there is no value {%s} here", name);
 }
