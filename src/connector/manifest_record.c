@@ -141,7 +141,7 @@ append_time(StringInfo out, const RecordNode *node, const Cell *cell)
 		return psprintf("\"%s\" takes no moments as exact as %s: its format is %s", node->name,
 						manifest_format_time(FORMAT_ISO, node->type, cell->integer, false, &exact),
 						manifest_format_name(node->format));
-	if (node->format == FORMAT_EPOCH || node->format == FORMAT_EPOCH_MILLISECONDS)
+	if (node->format == FORMAT_EPOCH || node->format == FORMAT_EPOCH_MILLISECONDS || node->format == FORMAT_EPOCH_FRACTION)
 		appendStringInfoString(out, text);
 	else
 		appendStringInfo(out, "\"%s\"", text);

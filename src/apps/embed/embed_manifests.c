@@ -4,7 +4,6 @@
  *	  A program of the build: checks manifests, and writes them as C.
  *
  *	  embed_manifests FILE.json ... > manifests.c
- *	  embed_manifests --keys
  *
  * A manifest with a mistake ends the build, with the file, the place in it, and the
  * reason.
@@ -84,12 +83,6 @@ main(int argc, char **argv)
 	Arena	   *arena = arena_create();
 	int			failed = 0;
 
-	if (argc == 2 && strcmp(argv[1], "--keys") == 0)
-	{
-		for (int i = 0; manifest_key(i) != NULL; i++)
-			printf("%s\n", manifest_key(i));
-		return 0;
-	}
 	manifests = calloc((size_t) argc, sizeof(*manifests));
 	lengths = calloc((size_t) argc, sizeof(*lengths));
 	if (arena == NULL || manifests == NULL || lengths == NULL)
