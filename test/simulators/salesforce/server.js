@@ -3,6 +3,7 @@
 //	streaming.  It refuses what Salesforce refuses, in its words.
 //
 //	node server.js        prints "ready PORT"
+//	node server.js demo   the same, with accounts and contacts in it
 //
 //	Modules add routes: [method, pattern of the path, handler(context), options].  A
 //	context has request, response, url, match, body (a Buffer), org, version and
@@ -250,6 +251,16 @@ function route (context) {
 for (const name of ['./query.js', './bulk_query.js', './collections.js', './ingest.js', './streaming.js']) {
   try { require.resolve(name) } catch { continue }
   require(name).install({ routes, control, org, state })
+}
+
+if (process.argv[2] === 'demo') {
+  const day = (text) => Date.parse(text)
+  for (const [Name, Industry, AnnualRevenue, changed] of [
+    ['Northwind', 'Energy', 350000000, '2024-03-01T09:00:00Z'], ['Contoso', 'Technology', 1200000, '2024-03-02T10:30:00Z'],
+    ['Fabrikam', 'Energy', null, '2024-03-03T12:15:00Z'], ['Tailspin', null, 90000, '2024-03-04T18:45:00Z']]) {
+    const account = org.put('Account', { Name, Industry, AnnualRevenue, BillingCity: 'Berlin', SystemModstamp: day(changed), LastModifiedDate: day(changed) })
+    org.put('Contact', { FirstName: 'Ada', LastName: Name + '-Contact', AccountId: account.Id, Email: `ada@${Name.toLowerCase()}.example` })
+  }
 }
 
 const server = http.createServer({ maxHeaderSize: 65536 }, (request, response) => {
