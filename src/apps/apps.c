@@ -17,6 +17,8 @@ static const Connector *const apps[] = {
 	&s3_connector,
 	&upsolver_connector,
 	&eventbridge_connector,
+	&redshift_connector,
+	&snowflake_connector,
 	&customer_profiles_connector,
 	&postgresql_connector,
 	&salesforce_connector,

@@ -20,6 +20,7 @@
 
 char	   *aws_eventbridge_endpoint;
 char	   *aws_customer_profiles_endpoint;
+char	   *aws_redshift_data_endpoint;
 
 static const struct
 {
@@ -30,6 +31,7 @@ static const struct
 	{"appflow.eventbridge_endpoint", "Where events for Amazon EventBridge are put.", &aws_eventbridge_endpoint},
 	{"appflow.customer_profiles_endpoint", "Where objects for Amazon Connect Customer Profiles are put.",
 	&aws_customer_profiles_endpoint},
+	{"appflow.redshift_data_endpoint", "Where the Data API of Amazon Redshift is asked.", &aws_redshift_data_endpoint},
 };
 
 void

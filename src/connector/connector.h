@@ -287,6 +287,12 @@ struct Connector
 	bool		transactional;
 
 	/*
+	 * The bucket of a flow to it (intermediateBucketName) is only for staging: what a
+	 * lost run has left there goes.
+	 */
+	bool		staged;
+
+	/*
 	 * As a destination with these properties: whether the names and types of
 	 * fields must be known before the first record is written (names are, unless
 	 * all fields are mapped), and whether no field can be added afterwards.

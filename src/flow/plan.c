@@ -171,6 +171,8 @@ compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *propertie
 		if (end->entity == NULL || end->entity[0] == '\0')
 			problem(problems, "%s.%s.%s.%s is missing", path, properties_key, end->traits->key,
 					connector_traits_type(end->traits) == CONNECTOR_CUSTOM ? "entityName" : "object");
+		if (end->connector->staged)
+			end->bucket = jsonb_get_text(end->properties, "intermediateBucketName");
 		if (end->connector->check_properties != NULL)
 		{
 			ListCell   *lc;

@@ -68,6 +68,7 @@ static const Scheme schemes[CONNECTOR_TYPE_COUNT] = {
 	.service = &token_veeva, .login = "/api/v25.2/auth"},
 	[CONNECTOR_SNOWFLAKE] = {.kind = BY_TOKEN, .user = "username", .secret = "password",
 	.service = &token_snowflake, .login = "/session/v1/login-request"},
+	[CONNECTOR_REDSHIFT] = {.kind = BY_PASSWORD, .user = "username", .secret = "password"},
 	[CONNECTOR_SAP_ODATA] = {.kind = BY_PASSWORD, .user = "username", .secret = "password",
 	.service = &token_oauth, .oauth = "oAuthCredentials"},
 	[CONNECTOR_DATADOG] = {.kind = BY_HEADERS,

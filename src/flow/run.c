@@ -334,6 +334,28 @@ flow_sweep_prepare(const RunRequest *request)
 	return sweep;
 }
 
+/* objects that were staged for a load, and already visible */
+static void
+delete_staged(const FlowSweep *sweep, const char *prefix)
+{
+	const FlowPlan *plan = sweep->plan;
+	ObjectList *list = store_list(sweep->destination, plan->destination.bucket, prefix);
+	char	   *folder = psprintf("/%s/", sweep->execution_id);
+	ObjectInfo	object;
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	while (object_list_next(list, &object))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (strstr(object.key, folder) != NULL)
+			keys = lappend(keys, pstrdup(object.key));
+	}
+	object_list_close(list);
+	foreach(lc, keys)
+		store_delete(sweep->destination, plan->destination.bucket, lfirst(lc));
+}
+
 void
 flow_sweep(FlowSweep *sweep)
 {
@@ -342,6 +364,8 @@ flow_sweep(FlowSweep *sweep)
 
 	if (sweep->destination != NULL)
 		store_sweep(sweep->destination, plan->destination.bucket, prefix ? prefix : "", sweep->execution_id);
+	if (sweep->destination != NULL && plan->destination.connector->staged)
+		delete_staged(sweep, prefix ? prefix : "");
 	if (sweep->responses != NULL)
 		store_sweep(sweep->responses, plan->response_bucket,
 					plan->response_prefix ? plan->response_prefix : "", sweep->execution_id);

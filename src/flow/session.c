@@ -91,7 +91,14 @@ use_profile(ConnectorSession *session, const ProfileRow *profile)
 			return;
 		}
 	}
-	session->authenticator = profile_authenticator(profile, &session->base);
+	/* the Data API of Redshift is asked with an identity of AWS, and its database by another protocol */
+	if (connector_traits_type(traits) == CONNECTOR_REDSHIFT)
+	{
+		if (profile->has_credentials)
+			session->authenticator = profile_authenticator(profile, NULL);
+	}
+	else
+		session->authenticator = profile_authenticator(profile, &session->base);
 }
 
 ConnectorSession *

@@ -74,6 +74,12 @@ extern const AwsCredentials *aws_chain_cached(void);
 /* The service says that the chain's credentials have expired. */
 extern void aws_chain_forget(void);
 
+/*
+ * Credentials of a role that the chain's identity assumes, in the current memory context;
+ * good for an hour.  Raises ConnectorAuthenticationException if STS refuses.
+ */
+extern const AwsCredentials *aws_role_credentials(const char *role);
+
 /* Region by environment or shared files, or NULL. */
 extern char *aws_chain_region(void);
 

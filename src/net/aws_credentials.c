@@ -661,3 +661,9 @@ aws_chain_cached(void)
 {
 	return cache == NULL ? NULL : &cache->credentials;
 }
+
+const AwsCredentials *
+aws_role_credentials(const char *role)
+{
+	return &assume_role(role, NULL, NULL, NULL, NULL)->credentials;
+}
