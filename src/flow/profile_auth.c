@@ -196,6 +196,9 @@ base_url(const ProfileRow *profile, const Scheme *scheme)
 
 		url = with_port(without_slash(host), port);
 	}
+	/* an account is named, or where it has no name of its own (a private link), a URL */
+	if (url == NULL && account != NULL && strstr(account, "://") != NULL)
+		url = account;
 	if (url == NULL && account != NULL)
 		url = region == NULL || strcmp(region, "us-west-2") == 0
 			? psprintf("https://%s.snowflakecomputing.com", account)

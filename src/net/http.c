@@ -84,6 +84,16 @@ add_header(Call *call, const char *name, const char *value, bool attempt_only)
 				appflow_error(WF_VALIDATION),
 				errmsg("header \"%s\" of a request must not contain line breaks", name));
 
+	/* of two values the later one counts */
+	for (header = call->headers; header != NULL && !attempt_only; header = header->next)
+	{
+		if (!header->attempt_only && pg_strcasecmp(header->name, name) == 0)
+		{
+			header->value = MemoryContextStrdup(call->public.context, value);
+			return;
+		}
+	}
+
 	header = MemoryContextAllocZero(call->public.context, sizeof(Header));
 	header->name = MemoryContextStrdup(call->public.context, name);
 	header->value = MemoryContextStrdup(call->public.context, value);

@@ -133,7 +133,10 @@ struct HttpCall
 /* Make a call, not started. Copies method and url. */
 extern HttpCall *http_call(const char *method, const char *url);
 
-/* Add a header for all attempts, or for the one that is being prepared. */
+/*
+ * Set a header for all attempts, where a later value replaces the earlier; or add one
+ * for the attempt that is being prepared.
+ */
 extern void http_header(HttpCall *call, const char *name, const char *value);
 extern void http_attempt_header(HttpCall *call, const char *name, const char *value);
 
