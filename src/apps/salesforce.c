@@ -14,6 +14,7 @@
 
 #include "apps/apps.h"
 #include "apps/salesforce.h"
+#include "apps/salesforce_events.h"
 #include "apps/salesforce_write.h"
 #include "connector/entity_form.h"
 #include "net/url.h"
@@ -509,7 +510,11 @@ salesforce_field(ConnectorSession *session, const Schema *described, const char 
 static Schema *
 salesforce_describe_entity(ConnectorSession *session, const char *entity)
 {
-	return unconstify(Schema *, salesforce_describe(session, entity));
+	const Schema *schema = salesforce_describe(session, entity);
+
+	if (salesforce_event_channel(entity) != NULL)
+		return salesforce_event_fields(entity, schema);
+	return unconstify(Schema *, schema);
 }
 
 const Connector salesforce_connector = {
@@ -521,4 +526,6 @@ const Connector salesforce_connector = {
 	.open_writer = salesforce_open_writer,
 	.check_properties = salesforce_check_properties,
 	.batch_size = salesforce_batch_size,
+	.needs_schema = salesforce_needs_schema,
+	.fixed_schema = salesforce_fixed_schema,
 };

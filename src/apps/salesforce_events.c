@@ -233,10 +233,18 @@ make_schema(EventReader *reader, const ReadRequest *request, const Schema *descr
 		return;
 	for (int i = 0; described != NULL && i < described->nfields; i++)
 	{
-		const Field *field = &described->fields[i];
+		const Field *known = &described->fields[i];
+		Field	   *field = NULL;
 
-		if (!is_no_field(field) && !is_listed(request->exclude, field->name))
-			(void) add_field(reader, field->name, field->type);
+		if (!is_no_field(known) && !is_listed(request->exclude, known->name))
+			field = add_field(reader, known->name, known->type);
+		if (field != NULL)
+		{
+			char	   *name = field->name;
+
+			*field = *known;
+			field->name = name;
+		}
 	}
 	for (int i = 0; strncmp(reader->bayeux.channel, "/data/", 6) == 0 && i < (int) lengthof(header_fields); i++)
 	{
@@ -245,6 +253,20 @@ make_schema(EventReader *reader, const ReadRequest *request, const Schema *descr
 	}
 	if ((described == NULL || schema_find(described, "ReplayId") < 0) && !is_listed(request->exclude, "replayId"))
 		(void) add_field(reader, "replayId", FIELD_LONG);
+}
+
+Schema *
+salesforce_event_fields(const char *entity, const Schema *described)
+{
+	EventReader reader = {0};
+	ReadRequest *request = read_request_create(entity);
+
+	request->all_fields = true;
+	reader.context = CurrentMemoryContext;
+	reader.bayeux.channel = salesforce_event_channel(entity);
+	reader.base.schema = schema_create();
+	make_schema(&reader, request, described);
+	return reader.base.schema;
 }
 
 static void

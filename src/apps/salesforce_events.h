@@ -18,6 +18,9 @@
 /* The channel of an entity that is an event, such as "/event/Order__e"; NULL for all others. */
 extern char *salesforce_event_channel(const char *entity);
 
+/* The fields that records of an event have, by what Salesforce says of it. */
+extern Schema *salesforce_event_fields(const char *entity, const Schema *described);
+
 /* The reader of a request that has a position. */
 extern RecordReader *salesforce_open_events(ConnectorSession *session, ReadRequest *request);
 

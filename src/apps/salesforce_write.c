@@ -930,3 +930,16 @@ salesforce_batch_size(ConnectorSession *session, const char *entity, WriteOperat
 {
 	return SALESFORCE_COLLECTION;
 }
+
+/* an object has the fields it has: which ones are meant is known before anything is written */
+bool
+salesforce_needs_schema(Jsonb *properties, bool all_fields)
+{
+	return all_fields;
+}
+
+bool
+salesforce_fixed_schema(Jsonb *properties)
+{
+	return true;
+}

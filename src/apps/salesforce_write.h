@@ -30,6 +30,8 @@
 
 extern RecordWriter *salesforce_open_writer(ConnectorSession *session, WriteRequest *request);
 extern int	salesforce_batch_size(ConnectorSession *session, const char *entity, WriteOperation operation);
+extern bool salesforce_needs_schema(Jsonb *properties, bool all_fields);
+extern bool salesforce_fixed_schema(Jsonb *properties);
 
 /* ---------- between salesforce_write.c and salesforce_ingest.c ---------- */
 

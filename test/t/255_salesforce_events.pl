@@ -170,6 +170,10 @@ is_deeply($events[3]{'ChangeEventHeader.changedFields'}, [ 'External_Id__c', 'In
 ($position, @events) = events("'ChangeEvents', '-2', '200 ms', fields => '{ChangeEventHeader.entityName,Name}'");
 is(scalar(@events), 5, 'the channel of all changes');
 
+my $described = $json->decode($sf->sql(q{SELECT appflow.describe_connector_entity('{"connectorProfileName": "crm", "connectorType": "Salesforce", "connectorEntityName": "AccountChangeEvent"}')}));
+is_deeply([ sort grep { /Header/ } map { $_->{identifier} } @{ $described->{connectorEntityFields} } ],
+	[ sort map { "ChangeEventHeader.$_" } qw(entityName recordIds changeType changeOrigin transactionKey sequenceNumber commitTimestamp commitNumber commitUser changedFields) ], 'the fields that it will have are told');
+
 # ---------- refused ----------
 
 my @wrong = (

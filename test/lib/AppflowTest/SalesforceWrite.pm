@@ -113,7 +113,7 @@ sub definition
 sub create
 {
 	my ($self, %args) = @_;
-	my $definition = $self->definition(%args);
+	my $definition = $args{definition} // $self->definition(%args);
 	my $text = $json->encode($definition);
 	my ($stdout, $stderr);
 	$self->{node}->psql('postgres', "SELECT appflow.create_flow(\$definition\$$text\$definition\$)", stdout => \$stdout, stderr => \$stderr);
