@@ -28,7 +28,8 @@
 typedef struct Described
 {
 	char	   *entity;
-	Schema	   *schema;
+	Schema	   *schema;			/* NULL: not described, only counted */
+	SalesforceCount counts[2];	/* without deleted records, and with them */
 } Described;
 
 typedef struct SalesforceState
@@ -438,38 +439,47 @@ describe_now(ConnectorSession *session, const char *entity)
 	return schema;
 }
 
-/* what has been described in this session; NULL: has not */
-static const Schema *
-find_described(ConnectorSession *session, const char *entity)
+/* what is known of an entity in this session */
+static Described *
+known_entity(ConnectorSession *session, const char *entity)
 {
+	SalesforceState *state = state_of(session);
+	Described  *described;
+	MemoryContext old;
 	ListCell   *lc;
 
-	foreach(lc, state_of(session)->described)
+	foreach(lc, state->described)
 	{
-		Described  *described = lfirst(lc);
-
+		described = lfirst(lc);
 		if (strcmp(described->entity, entity) == 0)
-			return described->schema;
+			return described;
 	}
-	return NULL;
+	old = MemoryContextSwitchTo(session->context);
+	described = palloc0(sizeof(Described));
+	described->entity = pstrdup(entity);
+	state->described = lappend(state->described, described);
+	MemoryContextSwitchTo(old);
+	return described;
+}
+
+SalesforceCount *
+salesforce_count(ConnectorSession *session, const char *entity, bool all)
+{
+	return &known_entity(session, entity)->counts[all];
 }
 
 const Schema *
 salesforce_describe(ConnectorSession *session, const char *entity)
 {
-	SalesforceState *state = state_of(session);
-	MemoryContext old;
-	Described  *described;
-	const Schema *known = find_described(session, entity);
+	Described  *described = known_entity(session, entity);
 
-	if (known != NULL)
-		return known;
-	old = MemoryContextSwitchTo(session->context);
-	described = palloc(sizeof(Described));
-	described->entity = pstrdup(entity);
-	described->schema = describe_now(session, entity);
-	state->described = lappend(state->described, described);
-	MemoryContextSwitchTo(old);
+	if (described->schema == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(session->context);
+
+		described->schema = describe_now(session, entity);
+		MemoryContextSwitchTo(old);
+	}
 	return described->schema;
 }
 
@@ -501,7 +511,7 @@ salesforce_field(ConnectorSession *session, const Schema *described, const char 
 		if (parent == NULL || parent->references == NULL)
 			return NULL;
 		described = ask ? salesforce_describe(session, parent->references) :
-			find_described(session, parent->references);
+			known_entity(session, parent->references)->schema;
 		name = dot + 1;
 	}
 	return NULL;

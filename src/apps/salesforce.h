@@ -60,6 +60,19 @@ extern Jsonb *salesforce_fetch(ConnectorSession *session, HttpCall *call, const 
 /* The entity as Salesforce describes it, asked once in a session. */
 extern const Schema *salesforce_describe(ConnectorSession *session, const char *entity);
 
+/*
+ * How often it has been counted in this session whether an entity has many records; all
+ * says whether deleted ones count.  From the second time on, the whole entity is: what is
+ * known of that need not be asked again.
+ */
+typedef struct SalesforceCount
+{
+	int			questions;
+	bool		few;			/* all of them together are not many */
+} SalesforceCount;
+
+extern SalesforceCount *salesforce_count(ConnectorSession *session, const char *entity, bool all);
+
 /* dataTransferApi of source or destination properties */
 extern SalesforceApi salesforce_api(Jsonb *properties);
 
@@ -111,9 +124,12 @@ extern char *soql_aggregate_name(int number);
 extern char *salesforce_plan_read(ConnectorSession *session, ReadRequest *request);
 extern RecordReader *salesforce_open_reader(ConnectorSession *session, ReadRequest *request);
 
-/* The reader of a Bulk API 2.0 query; schema becomes the reader's. */
+/*
+ * The reader of a Bulk API 2.0 query; schema becomes the reader's.  NULL if may_refuse
+ * is set and the entity is none that Bulk API 2.0 has.
+ */
 extern RecordReader *salesforce_bulk_reader(ConnectorSession *session, const ReadRequest *request,
-											const SoqlQuery *query, Schema *schema);
+											const SoqlQuery *query, Schema *schema, bool may_refuse);
 
 /* bring cells as the API gives them into one form, whichever API that is */
 extern void salesforce_adapt(const Schema *schema, Batch *batch);

@@ -82,10 +82,12 @@ out_of_memory(void)
 
 /* ---------- the job ---------- */
 
-static void
-create_job(BulkReader *reader, const SoqlQuery *query)
+/* false: the entity is none that Bulk API 2.0 has, and that may be so */
+static bool
+create_job(BulkReader *reader, const SoqlQuery *query, bool may_refuse)
 {
 	StringInfoData body;
+	HttpCall   *call;
 	Jsonb	   *answer;
 	char	   *id;
 
@@ -94,14 +96,29 @@ create_job(BulkReader *reader, const SoqlQuery *query)
 					 "\"lineEnding\": \"LF\", \"query\": ", query->all ? "queryAll" : "query");
 	escape_json(&body, query->text);
 	appendStringInfoChar(&body, '}');
-	answer = salesforce_fetch(reader->session, salesforce_call(reader->session, "POST", "/jobs/query", body.data),
-							  reader->what);
+	call = salesforce_call(reader->session, "POST", "/jobs/query", body.data);
+	call->whole = true;
+	http_wait(call);
+	if (may_refuse && call->status == 400)
+	{
+		char	   *code;
+		char	   *message;
+
+		salesforce_error(call, &code, &message);
+		if (code != NULL && strcmp(code, "INVALIDENTITY") == 0)
+		{
+			http_close(call);
+			return false;
+		}
+	}
+	answer = salesforce_fetch(reader->session, call, reader->what);
 	id = jsonb_get_text(answer, "id");
 	if (id == NULL || strspn(id, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != strlen(id))
 		ereport(ERROR,
 				appflow_error(WF_CONNECTOR),
 				errmsg("Salesforce did not tell the id of the query job for %s", reader->what));
 	reader->job = psprintf("/jobs/query/%s", id);
+	return true;
 }
 
 /* true if the job is complete */
@@ -455,12 +472,14 @@ bulk_close(RecordReader *base)
 }
 
 RecordReader *
-salesforce_bulk_reader(ConnectorSession *session, const ReadRequest *request, const SoqlQuery *query, Schema *schema)
+salesforce_bulk_reader(ConnectorSession *session, const ReadRequest *request, const SoqlQuery *query, Schema *schema,
+					   bool may_refuse)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "appflow Salesforce bulk reader",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	BulkReader *reader = palloc0(sizeof(BulkReader));
+	bool		made;
 
 	reader->base.schema = schema;
 	reader->base.next = bulk_next;
@@ -476,7 +495,12 @@ salesforce_bulk_reader(ConnectorSession *session, const ReadRequest *request, co
 	reader->csv->object = csv_reader_create(',');
 	if (reader->csv->object == NULL)
 		out_of_memory();
-	create_job(reader, query);
+	made = create_job(reader, query, may_refuse);
 	MemoryContextSwitchTo(old);
+	if (!made)
+	{
+		bulk_close(&reader->base);
+		return NULL;
+	}
 	return &reader->base;
 }

@@ -334,13 +334,12 @@ counts_as_many(const char *code)
 	return code != NULL && (strcmp(code, "QUERY_TIMEOUT") == 0 || strcmp(code, "OPERATION_TOO_LARGE") == 0);
 }
 
-/* so many that AUTOMATIC takes Bulk API 2.0? */
 static bool
-are_many(ConnectorSession *session, const ReadRequest *request, const SoqlQuery *query)
+has_many(ConnectorSession *session, const ReadRequest *request, const SoqlQuery *query, const char *soql)
 {
 	char	   *what = psprintf("entity \"%s\"", request->entity);
 	HttpCall   *call = salesforce_call(session, "GET", psprintf("/%s?q=%s", query->all ? "queryAll" : "query",
-																 url_encode(query->count)), NULL);
+																 url_encode(soql)), NULL);
 	char	   *code;
 	char	   *message;
 	int64		count;
@@ -361,6 +360,21 @@ are_many(ConnectorSession *session, const ReadRequest *request, const SoqlQuery 
 				appflow_error(WF_CONNECTOR),
 				errmsg("Salesforce did not say how many records of %s there are", what));
 	return count > SALESFORCE_BULK_READ;
+}
+
+/*
+ * So many that AUTOMATIC takes Bulk API 2.0?  A foreign table may be scanned again and
+ * again (a nested loop): the second time, the whole entity is counted, and if that is
+ * not much, no more.
+ */
+static bool
+are_many(ConnectorSession *session, const ReadRequest *request, const SoqlQuery *query)
+{
+	SalesforceCount *count = salesforce_count(session, request->entity, query->all);
+
+	if (count->questions++ == 1)
+		count->few = !has_many(session, request, query, psprintf("SELECT COUNT() FROM %s", request->entity));
+	return !count->few && has_many(session, request, query, query->count);
 }
 
 /*
@@ -448,7 +462,12 @@ salesforce_open_reader(ConnectorSession *session, ReadRequest *request)
 	if (request->aggregates_taken)
 		schema = aggregate_schema(session, request, described);
 	if (reads_in_bulk(session, request, &query, schema, api))
-		return salesforce_bulk_reader(session, request, &query, schema);
+	{
+		RecordReader *reader = salesforce_bulk_reader(session, request, &query, schema, api == SALESFORCE_AUTOMATIC);
+
+		if (reader != NULL)
+			return reader;
+	}
 	check_length(request, &query);
 	return query_reader(session, request, &query, schema);
 }

@@ -85,6 +85,13 @@ $sf->control('reset');
 $sf->control('fault', kind => 'error', status => 400, code => 'QUERY_TIMEOUT', message => 'Your query request was running for too long.', path => 'COUNT');
 $run = $sf->pull(object => 'Thing__c', fields => ['Code__c'], columns => '"Code__c" text');
 is("$run->{status} $run->{processed} " . scalar($sf->seen(qr{^POST .*/jobs/query})), 'Successful 3 1', 'too many to be counted: a job') or diag explain $run;
+$sf->control('reset');
+$sf->control('fault', kind => 'error', status => 400, code => 'INVALIDENTITY', message => "Entity 'Thing__c' is not supported by the Bulk API.", path => 'jobs/query');
+$run = $sf->pull(object => 'Thing__c', fields => ['Code__c'], columns => '"Code__c" text');
+is("$run->{status} $run->{processed} " . scalar($sf->seen(qr{/query\?q=SELECT%20Code})), 'Successful 3 1', 'an object that jobs do not have: REST') or diag explain $run;
+$sf->control('fault', kind => 'error', status => 400, code => 'INVALIDENTITY', message => "Entity 'Thing__c' is not supported by the Bulk API.", path => 'jobs/query');
+$run = $sf->pull(object => 'Thing__c', fields => ['Code__c'], columns => '"Code__c" text', properties => { dataTransferApi => 'BULKV2' });
+like($run->{stderr}, qr/WF502: .*: Salesforce refused entity "Thing__c": INVALIDENTITY/, 'unless jobs are wanted');
 $sf->control('set', countAs => undef);
 
 # ---------- deleted records, new fields ----------

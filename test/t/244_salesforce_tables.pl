@@ -98,4 +98,10 @@ cmp_ok(scalar(grep { /WHERE/ } $sf->queries), '>', $rounds / 2, 'most are asked 
 
 is($sf->sql('SELECT count(*), count(a.name) FROM crm.thing__c t LEFT JOIN crm.account a ON a.id = t.account__c'), '120|60', 'a join');
 
+# a table that is scanned again and again is not counted each time
+$sf->control('reset');
+is($sf->sql(q{SET enable_material = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_memoize = off;
+	SELECT count(*) FROM generate_series(0, 9) n, LATERAL (SELECT code__c FROM crm.thing__c WHERE int__c = n OFFSET 0) t}), 72, 'scanned ten times');
+is(scalar(grep { /COUNT/ } $sf->queries), 2, 'counted twice') or diag join "\n", $sf->queries;
+
 done_testing();
