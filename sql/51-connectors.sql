@@ -66,12 +66,13 @@ COMMENT ON FUNCTION list_connectors(jsonb) IS
 CREATE FUNCTION register_connector(request jsonb) RETURNS jsonb
 	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_register_connector';
 COMMENT ON FUNCTION register_connector(jsonb) IS
-	'RegisterConnector: a connector of your own, a SQL function that answers AppFlow''s protocol (see function_arn)';
+	'RegisterConnector: a connector of your own, a SQL function that answers AppFlow''s protocol (see function_arn), '
+	'or a manifest of a REST application';
 
 CREATE FUNCTION update_connector_registration(request jsonb) RETURNS jsonb
 	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_update_connector_registration';
 COMMENT ON FUNCTION update_connector_registration(jsonb) IS
-	'UpdateConnectorRegistration: ask a registered connector again what it can do, or put another function in its place';
+	'UpdateConnectorRegistration: ask a registered connector again what it can do, or put another function or manifest in its place';
 
 CREATE FUNCTION unregister_connector(request jsonb) RETURNS jsonb
 	LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_unregister_connector';
@@ -100,7 +101,8 @@ CREATE VIEW connectors WITH (security_barrier) AS
 		ARRAY(SELECT pg_catalog.jsonb_array_elements_text(e.configuration -> 'supportedTriggerTypes')) AS trigger_types,
 		ARRAY(SELECT pg_catalog.jsonb_array_elements_text(e.configuration -> 'supportedWriteOperations')) AS write_operations,
 		e.configuration ->> 'connectorVersion' AS connector_version,
-		e.configuration #>> '{connectorProvisioningConfig,lambda,lambdaArn}' AS provisioned_by,
+		coalesce(e.configuration #>> '{connectorProvisioningConfig,lambda,lambdaArn}',
+			CASE WHEN e.configuration #> '{connectorProvisioningConfig,manifest}' IS NOT NULL THEN 'manifest' END) AS provisioned_by,
 		e.configuration
 	FROM connector_entry e
 	WHERE e.owner IS NULL OR (pg_catalog.pg_has_role(e.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g

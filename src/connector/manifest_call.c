@@ -359,7 +359,10 @@ manifest_link_call(ConnectorSession *session, const ManifestCall *spec, const Ma
 char *
 manifest_show_call(ConnectorSession *session, const ManifestCall *spec, const ManifestValues *values, List *extra)
 {
-	return psprintf("%s %s%s", method_of(spec), session->base, path_of(session, spec, values, TURN_FIRST, extra));
+	ManifestValues shown = *values;
+
+	shown.shown = true;
+	return psprintf("%s %s%s", method_of(spec), session->base, path_of(session, spec, &shown, TURN_FIRST, extra));
 }
 
 /* ---------- what answers say ---------- */
@@ -729,8 +732,14 @@ pager_next(Pager *pager, const PageFacts *facts)
 		return NULL;
 	if (pager->cursor != NULL && strcmp(pager->cursor, next) == 0)
 	{
-		if (kind == PAGING_TIME)
+		if (kind == PAGING_TIME && is_short(pager, facts->records))
 			return NULL;
+		if (kind == PAGING_TIME)
+			ereport(ERROR,
+					appflow_error(WF_CONNECTOR),
+					errmsg("%s has more records of %s of the same time than fit on a page: there is no way behind \"%s\"",
+						   session_application(pager->session), pager->what, session_words(pager->session, next)),
+					errhint("If the application takes larger pages, the manifest can ask for them."));
 		ereport(ERROR,
 				appflow_error(WF_CONNECTOR),
 				errmsg("%s sent the same mark of the next page of %s twice: \"%s\"", session_application(pager->session),

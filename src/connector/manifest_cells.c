@@ -13,6 +13,7 @@
 
 #include "codec/text.h"
 #include "connector/manifest_engine.h"
+#include "record/errors.h"
 
 #define MICROS_PER_SECOND INT64CONST(1000000)
 #define MICROS_PER_DAY INT64CONST(86400000000)
@@ -246,7 +247,7 @@ cell_of_tree(const JsonTree *tree, Batch *batch)
 }
 
 Cell
-selector_apply(const Selector *selector, const Cell *base, Batch *batch)
+selector_apply(const Selector *selector, const Cell *base, Batch *batch, uint32 row)
 {
 	CodecError	error;
 	const JsonTree *array;
@@ -254,7 +255,12 @@ selector_apply(const Selector *selector, const Cell *base, Batch *batch)
 	if (base->kind != CELL_JSON)
 		return cell_null();
 	array = json_tree_parse(batch->arena, base->data, base->length, &error);
-	if (array == NULL || array->kind != JSON_TREE_ARRAY)
+	if (array == NULL)
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("the value of \"%s\" in %s cannot be taken apart: column " UINT64_FORMAT ": %s", selector->base,
+					   batch_locate(batch, row), (uint64) error.column, error.message));
+	if (array->kind != JSON_TREE_ARRAY)
 		return cell_null();
 	for (const JsonTree *element = array->first; element != NULL; element = element->next)
 	{

@@ -149,7 +149,11 @@ value_of(const ManifestValues *values, const char *name)
 	if (strncmp(name, "entity.", 7) == 0)
 		return entity_piece(values->entity, dot + 1);
 	if (strncmp(name, "property.", 9) == 0)
-		return property(values->session, dot + 1);
+	{
+		char	   *value = property(values->session, dot + 1);
+
+		return value != NULL && values->shown ? psprintf("{%s}", name) : value;
+	}
 	if (strncmp(name, "setting.", 8) == 0)
 	{
 		char	   *value = jsonb_get_text(values->settings, dot + 1);

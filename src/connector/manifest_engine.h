@@ -52,6 +52,7 @@ typedef struct ManifestValues
 	const ConnectorSession *session;
 	Jsonb	   *settings;		/* customProperties of the flow's end */
 	Jsonb	   *credentials;	/* credentialsMap of a profile */
+	bool		shown;			/* to somebody: the profile's properties are left as names */
 	const char *entity;
 	const char *size;
 	const char *offset;
@@ -259,7 +260,7 @@ typedef struct Selector
 extern Selector *selector_parse(const char *path);
 
 /* its value in the raw JSON of the base */
-extern Cell selector_apply(const Selector *selector, const Cell *base, Batch *batch);
+extern Cell selector_apply(const Selector *selector, const Cell *base, Batch *batch, uint32 row);
 
 /* ---------- manifest_read.c, manifest_write.c ---------- */
 

@@ -61,6 +61,7 @@ typedef struct ManifestReader
 	const char **envelope;		/* paths beside the records */
 	int			nenvelope;
 	const RecordPage *page;		/* the one that is looked into */
+	MemoryContext looked_up;	/* texts of its envelope, until the next look */
 
 	Column	   *columns;
 	int			ncolumns;
@@ -129,9 +130,22 @@ lookup_page(void *arg, const char *path)
 		const Cell *cell = &reader->page->envelope[i];
 
 		if (strcmp(reader->envelope[i], path) == 0)
-			return cell->kind == CELL_NULL ? NULL : cell_text_cstring(cell, FIELD_STRING);
+		{
+			MemoryContext old = MemoryContextSwitchTo(reader->looked_up);
+			char	   *text = cell->kind == CELL_NULL ? NULL : cell_text_cstring(cell, FIELD_STRING);
+
+			MemoryContextSwitchTo(old);
+			return text;
+		}
 	}
 	return NULL;
+}
+
+static void
+look_into(ManifestReader *reader, const RecordPage *page)
+{
+	MemoryContextReset(reader->looked_up);
+	reader->page = page;
 }
 
 /* ---------- pages ---------- */
@@ -147,7 +161,7 @@ next_page(void *arg, const RecordPage *previous, HttpCall **call)
 		*call = pager_first(&reader->pager);
 		return PAGE_FOLLOWS;
 	}
-	reader->page = previous;
+	look_into(reader, previous);
 	facts.call = previous->call;
 	facts.records = previous->records;
 	if (!previous->complete && !pager_may_hurry(&reader->pager, &facts))
@@ -171,7 +185,7 @@ check(void *arg, const RecordPage *page)
 	ManifestReader *reader = arg;
 	const ManifestErrors *errors = &manifest_of(reader->session)->errors;
 
-	reader->page = page;
+	look_into(reader, page);
 	if (manifest_holds(&errors->failed, lookup_page, reader))
 		manifest_raise(reader->session, page->call, reader->what,
 					   manifest_first_text(&errors->code, lookup_page, reader),
@@ -191,7 +205,7 @@ fill_column(const Column *column, int number, Batch *batch)
 		if (column->constant != NULL)
 			cells[row] = *column->constant;
 		else if (column->selector != NULL)
-			cells[row] = selector_apply(column->selector, &batch->columns[column->from][row], batch);
+			cells[row] = selector_apply(column->selector, &batch->columns[column->from][row], batch, row);
 		else
 			cells[row] = batch->columns[column->from][row];
 	}
@@ -317,11 +331,12 @@ note_key(ManifestReader *reader, const Batch *batch)
 {
 	const Cell *cell = &batch->columns[reader->key_column][batch->nrows - 1];
 
+	MemoryContext old = MemoryContextSwitchTo(reader->context);
+
 	if (reader->pager.last_key != NULL)
 		pfree(reader->pager.last_key);
 	reader->pager.last_key = cell->kind == CELL_NULL ? NULL : cell_text_cstring(cell, FIELD_STRING);
-	if (reader->pager.last_key != NULL)
-		reader->pager.last_key = MemoryContextStrdup(reader->context, reader->pager.last_key);
+	MemoryContextSwitchTo(old);
 }
 
 static void
@@ -510,6 +525,7 @@ open_pages(ConnectorSession *session, ReadRequest *request, ReadPlan *plan)
 	PageSource	source = {0};
 
 	reader->context = CurrentMemoryContext;
+	reader->looked_up = AllocSetContextCreate(CurrentMemoryContext, "appflow envelope", ALLOCSET_SMALL_SIZES);
 	reader->session = session;
 	reader->plan = plan;
 	reader->what = manifest_what(request->entity);

@@ -127,13 +127,6 @@ is(ids('since', [ 'changed', 'GREATER_THAN_OR_EQUAL_TO', DATA_TYPE => 'datetime'
 is(asked('since'), '1767270600', 'a parameter of the first page, as sent');
 like(ids('since', [ 'changed', 'GREATER_THAN_OR_EQUAL_TO', DATA_TYPE => 'datetime', VALUE => '2026-01-01T02:00:00Z' ]), qr/^8 .*57$/, 'a parameter of the first page, and more pages');
 
-# ---------- incremental pulls ----------
-
-$rest->sql('CREATE TABLE pulled (id bigint)');
-$rest->sql($rest->flow_sql('pull', 'queries', 'encoded', into => 'public.pulled', map => [ ['id'], ], incremental => 'published',
-	trigger => { triggerType => 'Scheduled', triggerProperties => { Scheduled => { scheduleExpression => 'rate(1days)', dataPullMode => 'Incremental', scheduleStartTime => 4000000000 } } }));
-pass('a scheduled flow with an incremental pull can be made');
-
 # ---------- entities and fields that the application tells ----------
 
 sub listed

@@ -47,6 +47,9 @@ $rest->register('queries', 'basic', entities => [ { name => 'books', fields => \
 		filters => [
 			{ operators => ['EQUAL_TO'], term => '{field}={value}', escape => { '^' => '^^' }, @exact },
 			{ operators => ['EQUAL_TO'], term => '{field}IN{values}', values => ',', @exact },
+			{ operators => ['IS_NULL'], types => [ 'Long', 'Integer', 'BigDecimal', 'DateTime' ], term => '{field}ISEMPTY', @exact },
+			{ operators => ['IS_NOT_NULL'], types => [ 'Long', 'Integer', 'BigDecimal', 'DateTime' ], term => '{field}ISNOTEMPTY', @exact },
+			{ operators => ['STARTS_WITH'], types => ['String'], term => '{field}STARTSWITH{value}', @exact },
 			{ operators => ['GREATER_THAN'], types => [ 'Long', 'Integer', 'BigDecimal', 'DateTime' ], term => '{field}>{value}', @exact },
 			{ operators => ['LESS_THAN'], types => [ 'Long', 'Integer', 'BigDecimal', 'DateTime' ], term => '{field}<{value}', @exact },
 			{ operators => ['GREATER_THAN_OR_EQUAL_TO'], types => [ 'Long', 'Integer', 'BigDecimal', 'DateTime' ], term => '{field}>={value}', @exact },
@@ -72,14 +75,18 @@ same('SELECT title FROM books WHERE id = 7', 'limit=20&query=id=7&start=0&fields
 same(q{SELECT id FROM books WHERE writer IN ('Author 1', 'Author 3') AND price > 10 ORDER BY id}, undef, 'conditions');
 same(q{SELECT id, seen FROM books WHERE seen >= '2026-01-20 00:00:00.25+00' ORDER BY id}, undef, 'a moment');
 same(q{SELECT id FROM books WHERE title LIKE '%2%' ORDER BY id}, undef, 'what the application cannot');
-same('SELECT id FROM books WHERE stock IS NULL ORDER BY id', undef, 'nulls');
+my @asked = same('SELECT id FROM books WHERE stock IS NULL ORDER BY id', undef, 'nulls');
+like($asked[0], qr/query=stockISEMPTY/, 'nulls: as asked');
+@asked = same(q{SELECT id FROM books WHERE title LIKE 'Title 5%' AND stock IS NOT NULL ORDER BY id}, undef, 'a beginning');
+like($asked[0], qr/query=stockISNOTEMPTY\^titleSTARTSWITHTitle 5\^ORDERBYid/, 'a beginning: as asked');
 same('SELECT id FROM books WHERE NOT sold AND id < 10 ORDER BY id', undef, 'a boolean');
-my @asked = same('SELECT id, stock FROM books ORDER BY stock NULLS FIRST, id LIMIT 5', undef, 'an order and a limit');
+@asked = same('SELECT id, stock FROM books ORDER BY stock NULLS FIRST, id LIMIT 5', undef, 'an order and a limit');
 is(scalar @asked, 1, 'an order and a limit: in one call');
 like($asked[0], qr/limit=5&query=ORDERBYstock\^ORDERBYid/, 'an order and a limit: as asked');
 @asked = same('SELECT id FROM books WHERE id > 3 ORDER BY id DESC LIMIT 3 OFFSET 2', undef, 'an offset');
 is(scalar @asked, 1, 'an offset: in one call');
-same('SELECT count(*) FROM books WHERE price < 30', undef, 'a count');
+@asked = same('SELECT count(*) FROM books WHERE price < 30', undef, 'a count');
+is_deeply(\@asked, ['/basic/encoded/books?limit=1&query=price<30'], 'a count: nothing is read') or diag join "\n", @asked;
 like($rest->sql('EXPLAIN (COSTS off) SELECT title FROM there.books WHERE id = 7'), qr{Remote Request: .*GET http://127\.0\.0\.1:\d+/basic/encoded/books\?\S*query=id%3D7}, 'EXPLAIN shows the call');
 unlike($rest->sql('EXPLAIN (VERBOSE) SELECT title FROM there.books WHERE id = 7'), qr/planted/, 'and no secret');
 is($rest->sql('PREPARE p (bigint) AS SELECT title FROM there.books WHERE id = $1; SET plan_cache_mode = force_generic_plan; EXECUTE p (9); EXECUTE p (10)'),

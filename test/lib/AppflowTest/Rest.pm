@@ -21,7 +21,7 @@ my $json = JSON::PP->new->canonical->utf8->allow_nonref;
 
 sub new
 {
-	my ($class, $name) = @_;
+	my ($class, $name, @settings) = @_;
 	my $tests = $ENV{APPFLOW_TEST_DIR};
 	my $place = PostgreSQL::Test::Utils::tempdir();
 	my $node = PostgreSQL::Test::Cluster->new($name);
@@ -38,6 +38,7 @@ sub new
 appflow.master_key = 'file:$place/master'
 timezone = 'UTC'
 log_min_error_statement = panic");
+	$node->append_conf('postgresql.conf', join "\n", @settings);
 	$node->start;
 	$self->sql("CREATE EXTENSION appflow; SELECT appflow.create_object_store('local', 'file://$place')");
 	return $self;

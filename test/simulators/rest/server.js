@@ -6,7 +6,7 @@
 // Paths are /AUTH/ROUTE, AUTH one of open, basic, key, param, custom, bearer.  It
 // refuses what such services refuse: wrong credentials, pages too large, parameters
 // it does not know, queries that are none.  GET /seen gives the requests seen, /reset forgets
-// them, /set?NAME=VALUE sets how it misbehaves (see "trouble").
+// them, /publish?N=MILLISECONDS dates a book anew, /set?NAME=VALUE sets how it misbehaves (see "trouble").
 
 'use strict'
 
@@ -64,6 +64,8 @@ const fieldOf = (book, path) => path.split('.').reduce((o, k) => (o === null || 
 const literal = (text) => (/^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text)
 const comparable = (value) => (typeof value === 'string' && /^\d{4}-\d\d-\d\d[T ]/.test(value) ? Date.parse(value.replace(' ', 'T').replace(/Z?$/, 'Z')) : value)
 const compare = (value, op, operand) => {
+  if (op === 'ISEMPTY') return value === null || value === ''
+  if (op === 'ISNOTEMPTY') return value !== null && value !== ''
   if (value === null || value === undefined) return false
   let a = comparable(value)
   let b = comparable(typeof value === 'number' ? literal(operand) : operand)
@@ -75,6 +77,7 @@ const compare = (value, op, operand) => {
     case '>=': return a >= b
     case '<': return a < b
     case '<=': return a <= b
+    case 'STARTSWITH': return String(a).startsWith(b)
     case 'LIKE': return String(a).includes(b)
     case 'IN': return operand.split(',').includes(String(value))
   }
@@ -91,7 +94,7 @@ function encoded(query) {
       order.push([sort[2], sort[1] ? -1 : 1])
       continue
     }
-    const m = /^(OR)?([a-z.]+)(!=|>=|<=|=|>|<|LIKE|IN)(.*)$/s.exec(term)
+    const m = /^(OR)?([a-z.]+)(!=|>=|<=|=|>|<|LIKE|IN|STARTSWITH|ISEMPTY|ISNOTEMPTY)(.*)$/s.exec(term)
     if (!m) throw new Error(`cannot read "${term}"`)
     if (fieldOf(books[0], m[2]) === undefined) throw new Error(`no field "${m[2]}"`)
     if (m[4].startsWith('javascript:')) throw new Error('scripts are not allowed')
@@ -354,6 +357,11 @@ function serve (req, res, body) {
   if (url.pathname === '/seen') return reply(res, 200, seen)
   if (url.pathname === '/reset') { seen = []; trouble = {}; things = new Map(); jobs = new Map(); return reply(res, 200, {}) }
   if (url.pathname === '/set') { for (const [k, v] of query) trouble[k] = v; return reply(res, 200, {}) }
+  if (url.pathname === '/publish') {
+    // ?N=MILLISECONDS: when book N was published
+    for (const [k, v] of query) books[Number(k) - 1].published = new Date(Number(v)).toISOString()
+    return reply(res, 200, {})
+  }
   if (url.pathname === '/expire') { tokens.clear(); return reply(res, 200, {}) }
   if (url.pathname === '/things') return reply(res, 200, [...things.values()])
   if (url.pathname === '/token') {
