@@ -171,6 +171,13 @@ foreign_scan_role(ForeignScan *plan, EState *estate)
 #include "commands/explain_state.h"
 #endif
 
+/* a point where vacuum and analyze may be cancelled, and wait; it has an argument from 18 on */
+#if PG_VERSION_NUM >= 180000
+#define vacuum_delay_point_now() vacuum_delay_point(true)
+#else
+#define vacuum_delay_point_now() vacuum_delay_point()
+#endif
+
 /* whether text of the collation is ordered by its bytes */
 #include "utils/pg_locale.h"
 

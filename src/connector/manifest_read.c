@@ -500,6 +500,7 @@ reader_next(RecordReader *base, Batch *batch)
 		bool		more = reader->pages->next(reader->pages, batch);
 
 		base->bytes = reader->pages->bytes;
+		base->pages = reader->pages->pages;
 		if (!more)
 			return false;
 		cut(reader, batch);
@@ -508,6 +509,14 @@ reader_next(RecordReader *base, Batch *batch)
 		arena_reset(batch->arena);
 	}
 	return false;
+}
+
+static bool
+reader_ready(RecordReader *base)
+{
+	ManifestReader *reader = (ManifestReader *) base;
+
+	return reader->left == 0 || reader->pages->ready(reader->pages);
 }
 
 static void
@@ -558,6 +567,7 @@ open_pages(ConnectorSession *session, ReadRequest *request, ReadPlan *plan)
 	reader->base.schema = reader->pages->schema;
 	reader->base.next = reader_next;
 	reader->base.close = reader_close;
+	reader->base.ready = reader_ready;
 	return &reader->base;
 }
 

@@ -127,6 +127,7 @@ begin_page(PageReader *reader, PageState *state)
 	}
 	reader->page.call = call;
 	reader->page.number++;
+	reader->base.pages++;
 	reader->page.records = 0;
 	reader->page.complete = false;
 	reader->follows = PAGE_UNKNOWN;
@@ -137,17 +138,26 @@ begin_page(PageReader *reader, PageState *state)
 	json_reader_restart(reader->json->object);
 }
 
+static void
+make_first_call(PageReader *reader)
+{
+	PageState  *state = &reader->states[reader->current];
+	MemoryContext old;
+
+	if (state->call != NULL)
+		return;
+	old = MemoryContextSwitchTo(state->context);
+	reader->follows = reader->source.next_page(reader->source.arg, NULL, &state->call);
+	MemoryContextSwitchTo(old);
+}
+
 /* go to the next page; false if there is none */
 static bool
 open_next_page(PageReader *reader)
 {
 	if (reader->page.number == 0)
 	{
-		PageState  *state = &reader->states[reader->current];
-		MemoryContext old = MemoryContextSwitchTo(state->context);
-
-		reader->follows = reader->source.next_page(reader->source.arg, NULL, &state->call);
-		MemoryContextSwitchTo(old);
+		make_first_call(reader);
 		if (reader->follows != PAGE_FOLLOWS)
 			return false;
 	}
@@ -349,6 +359,25 @@ page_next(RecordReader *base, Batch *batch)
 	}
 }
 
+/* the first and the next page are sent for, too */
+static bool
+page_ready(RecordReader *base)
+{
+	PageReader *reader = (PageReader *) base;
+	HttpCall   *call = reader->page.call;
+
+	if (call != NULL)
+		return !reader->starved || http_at_hand(call, reader->first ? 1 : ENOUGH);
+	if (reader->page.number == 0)
+	{
+		make_first_call(reader);
+		call = reader->states[reader->current].call;
+	}
+	else
+		call = reader->states[1 - reader->current].call;
+	return reader->follows != PAGE_FOLLOWS || http_at_hand(call, 1);
+}
+
 static void
 page_close(RecordReader *base)
 {
@@ -394,6 +423,7 @@ page_reader_open(const PageSource *source)
 	reader->base.schema = source->schema;
 	reader->base.next = page_next;
 	reader->base.close = page_close;
+	reader->base.ready = page_ready;
 	reader->context = context;
 	reader->source = *source;
 	reader->source.what = pstrdup(source->what);

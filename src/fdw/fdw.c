@@ -27,6 +27,8 @@ appflow_fdw_handler(PG_FUNCTION_ARGS)
 	fdw_plan_routine(routine);
 	fdw_upper_routine(routine);
 	fdw_scan_routine(routine);
+	fdw_async_routine(routine);
+	fdw_analyze_routine(routine);
 	fdw_explain_routine(routine);
 	fdw_import_routine(routine);
 	PG_RETURN_POINTER(routine);

@@ -331,7 +331,12 @@ extern uint64 rows_pages(const Rows *rows);
 /* Whether rows_next() would not have to wait. */
 extern bool rows_ready(Rows *rows);
 
+/* Whether the connector makes the aggregates of a request, as far as it can plan it; may ask it. */
+extern bool rows_plans_aggregates(Rows *rows, Request *request);
+
 /* ---------- scan.c ---------- */
+
+typedef struct AsyncWait AsyncWait;
 
 typedef struct FdwScan
 {
@@ -352,6 +357,9 @@ typedef struct FdwScan
 	bool		store_read;		/* they are being read again */
 	TupleTableSlot *kept_slot;	/* for rows from store and sort */
 	struct Tuplesortstate *sort;	/* order that the application did not keep, or NULL */
+	bool		patient;		/* it waits for rows; else it says that it would have to: */
+	bool		blocked;
+	AsyncWait  *wait;			/* or NULL */
 	uint64		checked_out;	/* rows that did not satisfy conditions checked here */
 	uint64		scans;			/* times that the application was asked */
 } FdwScan;
@@ -362,6 +370,11 @@ extern TupleTableSlot *fdw_iterate(ForeignScanState *node);
 /* Begin to read; and the next row that satisfies the conditions checked here. */
 extern void fdw_start(ForeignScanState *node, FdwScan *scan);
 extern bool fdw_next_checked(ForeignScanState *node, FdwScan *scan, TupleTableSlot *slot);
+
+/* ---------- async.c, analyze.c ---------- */
+
+extern void fdw_async_routine(FdwRoutine *routine);
+extern void fdw_analyze_routine(FdwRoutine *routine);
 
 /* ---------- explain.c ---------- */
 

@@ -213,17 +213,31 @@ describe_members(Rows *rows, Request *request)
 }
 
 static void
+open_session(Rows *rows)
+{
+	MemoryContext old = MemoryContextSwitchTo(rows->home);
+
+	if (rows->session == NULL)
+		rows->session = fdw_session_open(rows->options, rows->role);
+	MemoryContextSwitchTo(old);
+}
+
+bool
+rows_plans_aggregates(Rows *rows, Request *request)
+{
+	Asking	   *asking;
+
+	open_session(rows);
+	describe_members(rows, request);
+	return fdw_ask_plan(rows->session, request, NULL, &asking) != NULL && asking->read->aggregates_taken;
+}
+
+static void
 open_reader(Rows *rows, Request *request, const Operand *operands)
 {
 	Asking	   *asking;
 
-	if (rows->session == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(rows->home);
-
-		rows->session = fdw_session_open(rows->options, rows->role);
-		MemoryContextSwitchTo(old);
-	}
+	open_session(rows);
 	describe_members(rows, request);
 	asking = request_ask(request, operands);
 	rows->asking = asking;
@@ -417,7 +431,26 @@ rows_next(Rows *rows, TupleTableSlot *slot)
 bool
 rows_ready(Rows *rows)
 {
+	HttpUse    *use;
+	MemoryContext old;
+	volatile bool ready = false;
+	ErrorContextCallback callback = {.callback = tell_context,.arg = rows,.previous = error_context_stack};
+
 	if (rows->done || rows->row < rows->batch->nrows || rows->reader->ready == NULL)
 		return true;
-	return rows->reader->ready(rows->reader);
+	use = http_count_into(&rows->use);
+	error_context_stack = &callback;
+	old = MemoryContextSwitchTo(rows->context);
+	PG_TRY();
+	{
+		ready = rows->reader->ready(rows->reader);
+	}
+	PG_FINALLY();
+	{
+		(void) http_count_into(use);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	error_context_stack = callback.previous;
+	return ready;
 }

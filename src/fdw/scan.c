@@ -98,6 +98,7 @@ begin_scan(ForeignScanState *node, int eflags)
 	if (!OidIsValid(scan->role))
 		scan->role = GetUserId();
 	scan->rows = rows_create(main->options, scan->role);
+	scan->patient = true;
 	scan->noperands = list_length(plan->fdw_exprs);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
@@ -201,6 +202,9 @@ sort_here(ForeignScanState *node, FdwScan *scan)
 	scan->sort = tuplesort_begin_heap(slot->tts_tupleDescriptor, n, columns, operators, collations,
 									  nulls_first, work_mem, NULL, TUPLESORT_NONE);
 	MemoryContextSwitchTo(old);
+
+	/* all of it is needed before the first */
+	scan->patient = true;
 	while (fdw_next_checked(node, scan, slot))
 	{
 		tuplesort_puttupleslot(scan->sort, slot);
@@ -248,9 +252,16 @@ fdw_next_checked(ForeignScanState *node, FdwScan *scan, TupleTableSlot *slot)
 {
 	ExprContext *econtext = node->ss.ps.ps_ExprContext;
 
-	while (rows_next(scan->rows, slot))
+	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (!scan->patient && !rows_ready(scan->rows))
+		{
+			scan->blocked = true;
+			return false;
+		}
+		if (!rows_next(scan->rows, slot))
+			return false;
 		econtext->ecxt_scantuple = slot;
 		if (scan->checks == NULL || ExecQual(scan->checks, econtext))
 			return true;
@@ -260,7 +271,6 @@ fdw_next_checked(ForeignScanState *node, FdwScan *scan, TupleTableSlot *slot)
 		ExecClearTuple(slot);
 		ResetExprContext(econtext);
 	}
-	return false;
 }
 
 /* the same in order */

@@ -419,6 +419,23 @@ http_done(HttpCall *base)
 }
 
 bool
+http_at_hand(HttpCall *base, size_t size)
+{
+	Call	   *call = (Call *) base;
+
+	advance(call);
+	loop_run();
+	advance(call);
+	if (call->state == CALL_SETTLED)
+		return true;
+
+	/* who waits for it finds out that it has failed */
+	if (call->state == CALL_RUNNING && loop_now() >= call->last_activity + base->idle_timeout)
+		return true;
+	return answered(call) && (call->ended || call->paused || http_bytes_left(&call->body) >= size);
+}
+
+bool
 http_try_wait(HttpCall *base)
 {
 	Call	   *call = (Call *) base;
@@ -676,6 +693,12 @@ http_count_into(HttpUse *use)
 
 	current_use = use;
 	return before;
+}
+
+int
+http_wait_descriptor(void)
+{
+	return loop_descriptor();
 }
 
 int64

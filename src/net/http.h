@@ -156,6 +156,15 @@ extern void http_start(HttpCall *call);
 extern bool http_done(HttpCall *call);
 
 /*
+ * The same for http_wait() and then for http_read() of that many bytes, as long as
+ * it does not last beyond the call's patience.  Starts the call if need be.
+ */
+extern bool http_at_hand(HttpCall *call, size_t size);
+
+/* A descriptor that is readable when calls may move on; pauses and time limits do not show there. */
+extern int	http_wait_descriptor(void);
+
+/*
  * Wait (starting the call if need be) until the answer's status and headers are
  * there; with whole or a status >= 400, all of its body.  Raises an error if
  * there is no answer.

@@ -273,6 +273,13 @@ loop_wait(long timeout)
 	(void) run_ready();
 }
 
+int
+loop_descriptor(void)
+{
+	initialize();
+	return epoll_fd;
+}
+
 int64
 loop_waited(void)
 {

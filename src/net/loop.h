@@ -47,6 +47,9 @@ extern bool loop_ready(void);
  */
 extern void loop_run_quietly(int timeout);
 
+/* A descriptor that is readable when loop_run() has something to do but for timers. */
+extern int	loop_descriptor(void);
+
 /* Microseconds spent in loop_wait(). */
 extern int64 loop_waited(void);
 
