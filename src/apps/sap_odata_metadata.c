@@ -3,9 +3,8 @@
  * sap_odata_metadata.c
  *	  $metadata documents of OData services: entity sets and their fields.
  *
- * A document becomes a tree of elements first, by expat, whose callbacks neither
- * throw nor allocate but from an arena; then the tree is asked.  Elements go by
- * their local names, since each version and each server has namespaces of its own.
+ * Elements go by their local names, since each version and each server has
+ * namespaces of its own.
  *
  * What a service allows is said in attributes of SAP's (version 2: "sap:creatable") or
  * in annotations of the Capabilities vocabulary (version 4, sometimes 2); what is
@@ -18,32 +17,17 @@
  */
 #include "postgres.h"
 
-#include <expat.h>
-
 #include "apps/sap_odata.h"
 #include "codec/arena.h"
-#include "codec/buffer.h"
 #include "connector/entity_form.h"
 #include "miscadmin.h"
+#include "net/xml_tree.h"
 #include "utils/memutils.h"
 
-#define SEPARATOR '\x01'		/* between namespace and name: in neither */
 #define SAP_NAMESPACE "http://www.sap.com/Protocols/SAPData"
-#define MAX_DEPTH 64
 #define MAX_BASE_TYPES 16
 
-typedef struct Element Element;
-struct Element
-{
-	const char *name;			/* local */
-	const char **attributes;	/* names and values, NULL at the end; SAP's own have "sap:"
-								 * before the name */
-	const char *text;			/* of an element without others in it */
-	Element    *parent;
-	Element    *first;
-	Element    *last;
-	Element    *next;
-};
+typedef XmlElement Element;
 
 struct EdmDocument
 {
@@ -52,206 +36,7 @@ struct EdmDocument
 	List	   *schemas;		/* of Element * */
 };
 
-/* ---------- the tree ---------- */
-
-typedef struct TreeBuilder
-{
-	XML_Parser	parser;
-	Arena	   *arena;
-	Element    *root;
-	Element    *current;
-	int			depth;
-	ByteBuffer	text;
-	const char *problem;
-} TreeBuilder;
-
-static void
-give_up(TreeBuilder *builder, const char *problem)
-{
-	if (builder->problem == NULL)
-		builder->problem = problem;
-	XML_StopParser(builder->parser, XML_FALSE);
-}
-
-static char *
-keep(TreeBuilder *builder, const char *prefix, const char *text, size_t length)
-{
-	size_t		before = strlen(prefix);
-	char	   *copy = arena_alloc(builder->arena, before + length + 1);
-
-	if (copy == NULL)
-	{
-		give_up(builder, "out of memory");
-		return NULL;
-	}
-	memcpy(copy, prefix, before);
-	memcpy(copy + before, text, length);
-	copy[before + length] = '\0';
-	return copy;
-}
-
-static const char *
-local_name(const char *name)
-{
-	const char *local = strrchr(name, SEPARATOR);
-
-	return local == NULL ? name : local + 1;
-}
-
-static const char **
-keep_attributes(TreeBuilder *builder, const XML_Char **attributes)
-{
-	const char **kept;
-	int			count = 0;
-
-	while (attributes[count] != NULL)
-		count++;
-	kept = arena_alloc(builder->arena, sizeof(char *) * (count + 1));
-	if (kept == NULL)
-	{
-		give_up(builder, "out of memory");
-		return NULL;
-	}
-	for (int i = 0; i < count; i += 2)
-	{
-		const char *name = local_name(attributes[i]);
-		bool		sap = strncmp(attributes[i], SAP_NAMESPACE, strlen(SAP_NAMESPACE)) == 0;
-
-		kept[i] = keep(builder, sap ? "sap:" : "", name, strlen(name));
-		kept[i + 1] = keep(builder, "", attributes[i + 1], strlen(attributes[i + 1]));
-	}
-	kept[count] = NULL;
-	return kept;
-}
-
-static void XMLCALL
-element_begins(void *arg, const XML_Char *name, const XML_Char **attributes)
-{
-	TreeBuilder *builder = arg;
-	const char *local = local_name(name);
-	Element    *element;
-
-	if (builder->problem != NULL)
-		return;
-	if (++builder->depth > MAX_DEPTH)
-	{
-		give_up(builder, "its elements are nested too deep");
-		return;
-	}
-	element = arena_alloc(builder->arena, sizeof(Element));
-	if (element == NULL)
-	{
-		give_up(builder, "out of memory");
-		return;
-	}
-	memset(element, 0, sizeof(Element));
-	element->name = keep(builder, "", local, strlen(local));
-	element->attributes = keep_attributes(builder, attributes);
-	element->parent = builder->current;
-	if (builder->current == NULL)
-		builder->root = element;
-	else if (builder->current->last == NULL)
-		builder->current->first = builder->current->last = element;
-	else
-	{
-		builder->current->last->next = element;
-		builder->current->last = element;
-	}
-	builder->current = element;
-	buffer_reset(&builder->text);
-}
-
-static void XMLCALL
-element_ends(void *arg, const XML_Char *name)
-{
-	TreeBuilder *builder = arg;
-
-	if (builder->problem != NULL)
-		return;
-	if (builder->current->first == NULL && builder->text.length > 0)
-		builder->current->text = keep(builder, "", builder->text.data, builder->text.length);
-	builder->current = builder->current->parent;
-	builder->depth--;
-	buffer_reset(&builder->text);
-}
-
-static void XMLCALL
-text_comes(void *arg, const XML_Char *text, int length)
-{
-	TreeBuilder *builder = arg;
-
-	buffer_append(&builder->text, text, length);
-	if (builder->text.failed)
-		give_up(builder, "out of memory");
-}
-
-/* No service sends one; entities in it can make a small document huge. */
-static void XMLCALL
-document_type_begins(void *arg, const XML_Char *name, const XML_Char *system,
-					 const XML_Char *public, int subset)
-{
-	give_up(arg, "it has a document type");
-}
-
-static void
-build_tree(TreeBuilder *builder, const char *data, size_t length)
-{
-	builder->parser = XML_ParserCreateNS(NULL, SEPARATOR);
-	if (builder->parser == NULL)
-	{
-		builder->problem = "out of memory";
-		return;
-	}
-	XML_SetUserData(builder->parser, builder);
-	XML_SetElementHandler(builder->parser, element_begins, element_ends);
-	XML_SetCharacterDataHandler(builder->parser, text_comes);
-	XML_SetStartDoctypeDeclHandler(builder->parser, document_type_begins);
-	if (XML_Parse(builder->parser, data, (int) length, XML_TRUE) != XML_STATUS_OK && builder->problem == NULL)
-		builder->problem = XML_ErrorString(XML_GetErrorCode(builder->parser));
-	XML_ParserFree(builder->parser);
-	buffer_free(&builder->text);
-}
-
-static const char *
-attribute(const Element *element, const char *name)
-{
-	for (const char **a = element->attributes; *a != NULL; a += 2)
-	{
-		if (strcmp(a[0], name) == 0)
-			return a[1];
-	}
-	return NULL;
-}
-
-static bool
-attribute_is(const Element *element, const char *name, const char *value)
-{
-	const char *found = attribute(element, name);
-
-	return found != NULL && strcmp(found, value) == 0;
-}
-
-static Element *
-child(const Element *element, const char *name)
-{
-	for (Element *c = element->first; c != NULL; c = c->next)
-	{
-		if (strcmp(c->name, name) == 0)
-			return c;
-	}
-	return NULL;
-}
-
-static Element *
-child_named(const Element *element, const char *name, const char *key, const char *value)
-{
-	for (Element *c = element->first; c != NULL; c = c->next)
-	{
-		if (strcmp(c->name, name) == 0 && attribute_is(c, key, value))
-			return c;
-	}
-	return NULL;
-}
+/* ---------- the document ---------- */
 
 static void
 collect_schemas(EdmDocument *document, Element *element)
@@ -277,32 +62,21 @@ edm_parse(const char *data, size_t length, const char **problem)
 {
 	EdmDocument *document = palloc0(sizeof(EdmDocument));
 	Owned	   *owned = own_in_context(CurrentMemoryContext, free_arena);
-	TreeBuilder builder = {0};
 	const char *version;
 
-	if (length >= 1024 * 1024 * 1024)
-	{
-		*problem = "it is too large";
+	owned->object = arena_create();
+	*problem = "out of memory";
+	if (owned->object == NULL)
 		return NULL;
-	}
-	builder.arena = arena_create();
-	owned->object = builder.arena;
-	if (builder.arena == NULL)
-	{
-		*problem = "out of memory";
+	document->root = xml_tree(owned->object, data, length, SAP_NAMESPACE, "sap:", problem);
+	if (document->root == NULL)
 		return NULL;
-	}
-	build_tree(&builder, data, length);
-	*problem = builder.problem;
-	if (builder.problem != NULL)
-		return NULL;
-	document->root = builder.root;
 	if (strcmp(document->root->name, "Edmx") != 0)
 	{
 		*problem = psprintf("its root is \"%s\", not \"Edmx\"", document->root->name);
 		return NULL;
 	}
-	version = attribute(document->root, "Version");
+	version = xml_attribute(document->root, "Version");
 	document->version = version != NULL && version[0] == '4' ? ODATA_V4 : ODATA_V2;
 	collect_schemas(document, document->root);
 	if (document->schemas == NIL)
@@ -330,7 +104,7 @@ is_qualified(const Element *schema, const char *local, const char *qualified, si
 
 	for (int i = 0; i < (int) lengthof(spaces); i++)
 	{
-		const char *space = attribute(schema, spaces[i]);
+		const char *space = xml_attribute(schema, spaces[i]);
 		size_t		head = space == NULL ? 0 : strlen(space);
 
 		if (space != NULL && length == head + 1 + tail && strncmp(qualified, space, head) == 0 &&
@@ -352,7 +126,7 @@ find_qualified(const EdmDocument *document, const char *qualified, size_t length
 
 		for (Element *c = schema->first; c != NULL; c = c->next)
 		{
-			const char *name = attribute(c, "Name");
+			const char *name = xml_attribute(c, "Name");
 
 			if (name != NULL && strcmp(c->name, "EntityContainer") != 0 && is_qualified(schema, name, qualified, length))
 			{
@@ -391,7 +165,7 @@ find_set(const EdmDocument *document, const char *name, Element **schema)
 		for (Element *container = ((Element *) lfirst(lc))->first; container != NULL; container = container->next)
 		{
 			Element    *set = strcmp(container->name, "EntityContainer") != 0 ? NULL :
-				child_named(container, "EntitySet", "Name", name);
+				xml_child_with(container, "EntitySet", "Name", name);
 
 			if (set != NULL)
 			{
@@ -417,10 +191,10 @@ edm_sets(const EdmDocument *document)
 				continue;
 			for (Element *set = container->first; set != NULL; set = set->next)
 			{
-				const char *name = strcmp(set->name, "EntitySet") == 0 ? attribute(set, "Name") : NULL;
+				const char *name = strcmp(set->name, "EntitySet") == 0 ? xml_attribute(set, "Name") : NULL;
 
 				/* some can only be reached by way of others */
-				if (name != NULL && !attribute_is(set, "sap:addressable", "false"))
+				if (name != NULL && !xml_attribute_is(set, "sap:addressable", "false"))
 					names = lappend(names, pstrdup(name));
 			}
 		}
@@ -444,8 +218,8 @@ annotation_in(const Element *element, const char *term)
 {
 	for (Element *c = element->first; c != NULL; c = c->next)
 	{
-		if (strcmp(c->name, "Annotation") == 0 && attribute(c, "Qualifier") == NULL &&
-			is_term(attribute(c, "Term"), term))
+		if (strcmp(c->name, "Annotation") == 0 && xml_attribute(c, "Qualifier") == NULL &&
+			is_term(xml_attribute(c, "Term"), term))
 			return c;
 	}
 	return NULL;
@@ -461,8 +235,8 @@ find_annotation(const EdmDocument *document, const Element *schema, const Elemen
 {
 	const Element *subject = member == NULL ? owner : member;
 	Element    *found = annotation_in(subject, term);
-	const char *owner_name = attribute(owner, "Name");
-	const char *member_name = member == NULL ? "" : attribute(member, "Name");
+	const char *owner_name = xml_attribute(owner, "Name");
+	const char *member_name = member == NULL ? "" : xml_attribute(member, "Name");
 	ListCell   *lc;
 
 	if (found != NULL)
@@ -474,7 +248,7 @@ find_annotation(const EdmDocument *document, const Element *schema, const Elemen
 			const char *target;
 			size_t		length;
 
-			if (strcmp(list->name, "Annotations") != 0 || (target = attribute(list, "Target")) == NULL)
+			if (strcmp(list->name, "Annotations") != 0 || (target = xml_attribute(list, "Target")) == NULL)
 				continue;
 			length = strcspn(target, "/");
 			if (strcmp(target[length] == '/' ? target + length + 1 : "", member_name) != 0 ||
@@ -491,8 +265,8 @@ find_annotation(const EdmDocument *document, const Element *schema, const Elemen
 static bool
 bool_of(const Element *element, bool otherwise)
 {
-	const char *text = attribute(element, "Bool");
-	Element    *inner = child(element, "Bool");
+	const char *text = xml_attribute(element, "Bool");
+	Element    *inner = xml_child(element, "Bool");
 
 	if (text == NULL && inner != NULL)
 		text = inner->text;
@@ -502,8 +276,8 @@ bool_of(const Element *element, bool otherwise)
 static const char *
 string_of(const Element *element)
 {
-	const char *text = element == NULL ? NULL : attribute(element, "String");
-	Element    *inner = element == NULL ? NULL : child(element, "String");
+	const char *text = element == NULL ? NULL : xml_attribute(element, "String");
+	Element    *inner = element == NULL ? NULL : xml_child(element, "String");
 
 	return text == NULL && inner != NULL ? inner->text : text;
 }
@@ -511,9 +285,9 @@ string_of(const Element *element)
 static Element *
 record_value(const Element *annotation, const char *property)
 {
-	Element    *record = annotation == NULL ? NULL : child(annotation, "Record");
+	Element    *record = annotation == NULL ? NULL : xml_child(annotation, "Record");
 
-	return record == NULL ? NULL : child_named(record, "PropertyValue", "Property", property);
+	return record == NULL ? NULL : xml_child_with(record, "PropertyValue", "Property", property);
 }
 
 static bool
@@ -528,7 +302,7 @@ static List *
 record_paths(const Element *annotation, const char *property)
 {
 	Element    *value = record_value(annotation, property);
-	Element    *collection = value == NULL ? NULL : child(value, "Collection");
+	Element    *collection = value == NULL ? NULL : xml_child(value, "Collection");
 	List	   *paths = NIL;
 
 	if (collection == NULL)
@@ -608,7 +382,7 @@ edm_refine(const Schema *described)
 static int
 number_attribute(const Element *element, const char *name)
 {
-	const char *text = attribute(element, name);
+	const char *text = xml_attribute(element, name);
 	char	   *end;
 	long		value;
 
@@ -621,7 +395,7 @@ number_attribute(const Element *element, const char *name)
 static FieldType
 type_of(const EdmDocument *document, const Element *property, const Element **facets, const char **native)
 {
-	const char *type = attribute(property, "Type");
+	const char *type = xml_attribute(property, "Type");
 	bool		collection;
 	size_t		length;
 	Element    *defined;
@@ -634,11 +408,11 @@ type_of(const EdmDocument *document, const Element *property, const Element **fa
 	defined = find_qualified(document, type, length, NULL);
 	if (collection || (defined != NULL && strcmp(defined->name, "ComplexType") == 0))
 		return FIELD_JSON;
-	if (defined != NULL && strcmp(defined->name, "TypeDefinition") == 0 && attribute(defined, "UnderlyingType") != NULL)
+	if (defined != NULL && strcmp(defined->name, "TypeDefinition") == 0 && xml_attribute(defined, "UnderlyingType") != NULL)
 	{
-		if (attribute(property, "MaxLength") == NULL && attribute(property, "Precision") == NULL)
+		if (xml_attribute(property, "MaxLength") == NULL && xml_attribute(property, "Precision") == NULL)
 			*facets = defined;
-		*native = type = attribute(defined, "UnderlyingType");
+		*native = type = xml_attribute(defined, "UnderlyingType");
 	}
 	for (int i = 0; i < (int) lengthof(edm_types); i++)
 	{
@@ -658,14 +432,14 @@ set_facets(Field *field, const EdmDocument *document, const Element *facets, con
 	int			length = number_attribute(facets, "MaxLength");
 
 	/* a scale that may be anything says nothing of the type */
-	if (field->type == FIELD_DECIMAL && precision > 0 && (attribute(facets, "Scale") == NULL || scale >= 0))
+	if (field->type == FIELD_DECIMAL && precision > 0 && (xml_attribute(facets, "Scale") == NULL || scale >= 0))
 	{
 		field->precision = precision;
 		field->scale = Max(scale, 0);
 	}
 	if (field->type == FIELD_STRING && length > 0)
 		field->max_length = length;
-	if (field->type == FIELD_TIMESTAMP && attribute_is(property, "sap:display-format", "Date"))
+	if (field->type == FIELD_TIMESTAMP && xml_attribute_is(property, "sap:display-format", "Date"))
 		field->type = FIELD_DATE;
 }
 
@@ -689,18 +463,18 @@ set_allowances(Field *field, const EdmDocument *document, const Element *schema,
 	Element    *immutable = find_annotation(document, schema, owner, property, "Immutable");
 	bool		scalar = field->type != FIELD_JSON && field->type != FIELD_BINARY;
 
-	if (scalar && allowed->filterable && !attribute_is(property, "sap:filterable", "false") &&
+	if (scalar && allowed->filterable && !xml_attribute_is(property, "sap:filterable", "false") &&
 		!list_has(allowed->not_filterable, field->name))
 		field->filters = filters_of_type(field->type);
-	field->sortable = scalar && allowed->sortable && !attribute_is(property, "sap:sortable", "false") &&
+	field->sortable = scalar && allowed->sortable && !xml_attribute_is(property, "sap:sortable", "false") &&
 		!list_has(allowed->not_sortable, field->name);
 	field->incremental = field->filters != 0 &&
 		(field->type == FIELD_DATE || field->type == FIELD_DATETIME || field->type == FIELD_TIMESTAMP);
 	if (computed != NULL && bool_of(computed, true))
 		return;
-	if (!attribute_is(property, "sap:creatable", "false") && !list_has(allowed->not_insertable, field->name))
+	if (!xml_attribute_is(property, "sap:creatable", "false") && !list_has(allowed->not_insertable, field->name))
 		field->writes |= WRITES_INSERT | WRITES_UPSERT;
-	if (!field->key && !attribute_is(property, "sap:updatable", "false") && !list_has(allowed->not_updatable, field->name) &&
+	if (!field->key && !xml_attribute_is(property, "sap:updatable", "false") && !list_has(allowed->not_updatable, field->name) &&
 		(immutable == NULL || !bool_of(immutable, true)))
 		field->writes |= WRITES_UPDATE | WRITES_UPSERT;
 	field->writes &= allowed->writes;
@@ -710,7 +484,7 @@ set_allowances(Field *field, const EdmDocument *document, const Element *schema,
 static const char *
 label_of(const EdmDocument *document, const Element *schema, const Element *owner, const Element *member)
 {
-	const char *label = attribute(member == NULL ? owner : member, "sap:label");
+	const char *label = xml_attribute(member == NULL ? owner : member, "sap:label");
 
 	if (label == NULL)
 		label = string_of(find_annotation(document, schema, owner, member, "Label"));
@@ -723,7 +497,7 @@ static void
 add_property(const EdmDocument *document, Schema *schema, const Element *within, const Element *owner,
 			 const Element *property, List *keys, const Allowances *allowed)
 {
-	const char *name = attribute(property, "Name");
+	const char *name = xml_attribute(property, "Name");
 	const Element *facets;
 	const char *native;
 	const char *label;
@@ -737,14 +511,14 @@ add_property(const EdmDocument *document, Schema *schema, const Element *within,
 		return;
 	field = schema_add(schema, name, type);
 	field->native_type = pstrdup(native);
-	field->not_null = attribute_is(property, "Nullable", "false");
+	field->not_null = xml_attribute_is(property, "Nullable", "false");
 	field->key = list_has(keys, name);
 	set_facets(field, document, facets, property);
 	set_allowances(field, document, within, owner, property, allowed);
 	label = label_of(document, within, owner, property);
 	if (label != NULL)
 		field->label = pstrdup(label);
-	label = attribute(property, "sap:quickinfo");
+	label = xml_attribute(property, "sap:quickinfo");
 	if (label != NULL)
 		field->description = pstrdup(label);
 }
@@ -769,7 +543,7 @@ find_chain(const EdmDocument *document, const char *qualified, size_t length, Ty
 		chain->types[count] = find_qualified(document, qualified, length, &chain->schemas[count]);
 		if (chain->types[count] == NULL)
 			break;
-		qualified = attribute(chain->types[count], "BaseType");
+		qualified = xml_attribute(chain->types[count], "BaseType");
 		length = qualified == NULL ? 0 : strlen(qualified);
 		count++;
 	}
@@ -793,12 +567,12 @@ keys_of(const TypeChain *chain)
 
 	for (int i = 0; i < chain->count; i++)
 	{
-		Element    *key = child(chain->types[i], "Key");
+		Element    *key = xml_child(chain->types[i], "Key");
 
 		for (Element *ref = key == NULL ? NULL : key->first; ref != NULL; ref = ref->next)
 		{
-			if (strcmp(ref->name, "PropertyRef") == 0 && attribute(ref, "Name") != NULL)
-				keys = lappend(keys, pstrdup(attribute(ref, "Name")));
+			if (strcmp(ref->name, "PropertyRef") == 0 && xml_attribute(ref, "Name") != NULL)
+				keys = lappend(keys, pstrdup(xml_attribute(ref, "Name")));
 		}
 	}
 	return keys;
@@ -826,34 +600,34 @@ schema_of(const EdmDocument *document, const TypeChain *chain, List *keys, const
 static const char *
 association_end(const EdmDocument *document, const Element *navigation, bool *collection, Element **association)
 {
-	const char *relationship = attribute(navigation, "Relationship");
-	const char *role = attribute(navigation, "ToRole");
+	const char *relationship = xml_attribute(navigation, "Relationship");
+	const char *role = xml_attribute(navigation, "ToRole");
 	Element    *end;
 
 	*association = relationship == NULL ? NULL :
 		find_qualified(document, relationship, strlen(relationship), NULL);
 	if (*association == NULL || role == NULL)
 		return NULL;
-	end = child_named(*association, "End", "Role", role);
+	end = xml_child_with(*association, "End", "Role", role);
 	if (end == NULL)
 		return NULL;
-	*collection = attribute_is(end, "Multiplicity", "*");
-	return attribute(end, "Type");
+	*collection = xml_attribute_is(end, "Multiplicity", "*");
+	return xml_attribute(end, "Type");
 }
 
 /* the entity set at that end, as the container of a set says */
 static const char *
 association_target(const Element *set, const Element *navigation)
 {
-	const char *relationship = attribute(navigation, "Relationship");
+	const char *relationship = xml_attribute(navigation, "Relationship");
 
 	for (Element *c = set->parent->first; c != NULL; c = c->next)
 	{
-		if (strcmp(c->name, "AssociationSet") == 0 && attribute_is(c, "Association", relationship))
+		if (strcmp(c->name, "AssociationSet") == 0 && xml_attribute_is(c, "Association", relationship))
 		{
-			Element    *end = child_named(c, "End", "Role", attribute(navigation, "ToRole"));
+			Element    *end = xml_child_with(c, "End", "Role", xml_attribute(navigation, "ToRole"));
 
-			return end == NULL ? NULL : attribute(end, "EntitySet");
+			return end == NULL ? NULL : xml_attribute(end, "EntitySet");
 		}
 	}
 	return NULL;
@@ -863,7 +637,7 @@ association_target(const Element *set, const Element *navigation)
 static const char *
 referring_field(const Element *navigation, const Element *association)
 {
-	Element    *constraint = child(association != NULL ? association : navigation, "ReferentialConstraint");
+	Element    *constraint = xml_child(association != NULL ? association : navigation, "ReferentialConstraint");
 	Element    *dependent;
 
 	if (constraint == NULL)
@@ -875,13 +649,13 @@ referring_field(const Element *navigation, const Element *association)
 			if (strcmp(other->name, "ReferentialConstraint") == 0)
 				return NULL;
 		}
-		return attribute(constraint, "Property");
+		return xml_attribute(constraint, "Property");
 	}
-	dependent = child(constraint, "Dependent");
-	if (dependent == NULL || !attribute_is(dependent, "Role", attribute(navigation, "FromRole")) ||
+	dependent = xml_child(constraint, "Dependent");
+	if (dependent == NULL || !xml_attribute_is(dependent, "Role", xml_attribute(navigation, "FromRole")) ||
 		dependent->first == NULL || dependent->first != dependent->last)
 		return NULL;
-	return attribute(dependent->first, "Name");
+	return xml_attribute(dependent->first, "Name");
 }
 
 static void
@@ -889,21 +663,21 @@ add_navigation(const EdmDocument *document, ODataEntity *entity, const Element *
 {
 	ODataNavigation *navigation = palloc0(sizeof(ODataNavigation));
 	Allowances	nothing = {0};
-	const char *type = attribute(element, "Type");
+	const char *type = xml_attribute(element, "Type");
 	const char *target = NULL;
 	const char *field;
 	Element    *association = NULL;
 	size_t		length = 0;
 	TypeChain	chain;
 
-	if (attribute(element, "Name") == NULL)
+	if (xml_attribute(element, "Name") == NULL)
 		return;
 	if (type != NULL)
 	{
-		Element    *binding = child_named(set, "NavigationPropertyBinding", "Path", attribute(element, "Name"));
+		Element    *binding = xml_child_with(set, "NavigationPropertyBinding", "Path", xml_attribute(element, "Name"));
 
 		type = item_type(type, &length, &navigation->collection);
-		target = binding == NULL ? NULL : attribute(binding, "Target");
+		target = binding == NULL ? NULL : xml_attribute(binding, "Target");
 	}
 	else
 	{
@@ -914,7 +688,7 @@ add_navigation(const EdmDocument *document, ODataEntity *entity, const Element *
 	if (type == NULL)
 		return;
 	find_chain(document, type, length, &chain);
-	navigation->name = pstrdup(attribute(element, "Name"));
+	navigation->name = pstrdup(xml_attribute(element, "Name"));
 	navigation->schema = schema_of(document, &chain, keys_of(&chain), &nothing);
 	if (target != NULL)
 		navigation->target = pstrdup(strrchr(target, '/') != NULL ? strrchr(target, '/') + 1 : target);
@@ -954,7 +728,7 @@ static bool
 set_allows(const EdmDocument *document, const Element *schema, const Element *set, const char *sap,
 		   const char *term, const char *property)
 {
-	return !attribute_is(set, sap, "false") &&
+	return !xml_attribute_is(set, sap, "false") &&
 		record_bool(find_annotation(document, schema, set->parent, set, term), property, true);
 }
 
@@ -979,8 +753,8 @@ read_set(const EdmDocument *document, const Element *schema, const Element *set,
 	if ((entity->writes & (WRITES_INSERT | WRITES_UPDATE)) == (WRITES_INSERT | WRITES_UPDATE))
 		entity->writes |= WRITES_UPSERT;
 	entity->etag = find_annotation(document, schema, set->parent, set, "OptimisticConcurrency") != NULL;
-	entity->countable = !attribute_is(set, "sap:countable", "false") && record_bool(count, "Countable", true);
-	entity->pageable = !attribute_is(set, "sap:pageable", "false") &&
+	entity->countable = !xml_attribute_is(set, "sap:countable", "false") && record_bool(count, "Countable", true);
+	entity->pageable = !xml_attribute_is(set, "sap:pageable", "false") &&
 		(top == NULL || bool_of(top, true)) && (skip == NULL || bool_of(skip, true));
 	entity->required = record_paths(filter, "RequiredProperties");
 	entity->delta = record_bool(tracking, "Supported", false);
@@ -1000,7 +774,7 @@ edm_set_label(const EdmDocument *document, const char *name)
 	Element    *schema;
 	Element    *set = find_set(document, name, &schema);
 	const char *label = label_of(document, schema, set->parent, set);
-	const char *type = attribute(set, "EntityType");
+	const char *type = xml_attribute(set, "EntityType");
 	Element    *element;
 
 	if (label == NULL && type != NULL)
@@ -1018,7 +792,7 @@ edm_entity(const EdmDocument *document, const char *service, const char *name)
 	Allowances	allowed;
 	Element    *schema;
 	Element    *set = find_set(document, name, &schema);
-	const char *type = set == NULL ? NULL : attribute(set, "EntityType");
+	const char *type = set == NULL ? NULL : xml_attribute(set, "EntityType");
 	TypeChain	chain;
 
 	if (type == NULL)
@@ -1043,13 +817,13 @@ edm_entity(const EdmDocument *document, const char *service, const char *name)
 		{
 			if (strcmp(c->name, "NavigationProperty") == 0)
 				add_navigation(document, entity, set, c);
-			else if (strcmp(c->name, "Property") != 0 || attribute(c, "Name") == NULL)
+			else if (strcmp(c->name, "Property") != 0 || xml_attribute(c, "Name") == NULL)
 				continue;
 			else
 			{
-				if (attribute_is(c, "sap:required-in-filter", "true"))
-					entity->required = lappend(entity->required, pstrdup(attribute(c, "Name")));
-				entity->etag = entity->etag || attribute_is(c, "ConcurrencyMode", "Fixed");
+				if (xml_attribute_is(c, "sap:required-in-filter", "true"))
+					entity->required = lappend(entity->required, pstrdup(xml_attribute(c, "Name")));
+				entity->etag = entity->etag || xml_attribute_is(c, "ConcurrencyMode", "Fixed");
 			}
 		}
 	}

@@ -17,6 +17,10 @@
  *
  * Records are given in the order of the pages, whichever of them comes first.
  *
+ * With a position, what is read is what has changed: the position is a link that the
+ * service gave at the end of an earlier reading ("!deltatoken=..."), "" stands for the
+ * first one, which gives all there is.
+ *
  * IDENTIFICATION
  *	  src/apps/sap_odata_read.c
  *
@@ -45,11 +49,12 @@ enum
 	ENVELOPE_NEXT,
 	ENVELOPE_COUNT,
 	ENVELOPE_ERROR,
+	ENVELOPE_DELTA,
 	ENVELOPE_NEXT_SHORT			/* as version 4.01 may call it */
 };
 
-static const char *const envelope_v2[] = {"d.__next", "d.__count", "error.message.value", "d.__nextLink"};
-static const char *const envelope_v4[] = {"@odata.nextLink", "@odata.count", "error.message", "@nextLink"};
+static const char *const envelope_v2[] = {"d.__next", "d.__count", "error.message.value", "d.__delta", "d.__nextLink"};
+static const char *const envelope_v4[] = {"@odata.nextLink", "@odata.count", "error.message", "@odata.deltaLink", "@nextLink"};
 
 /* what a request asks of the service */
 typedef struct ReadPlan
@@ -67,6 +72,7 @@ typedef struct ReadPlan
 	int			page_size;		/* 0: as the service likes */
 	int			parallel;
 	bool		count;			/* only how many there are */
+	const char *position;		/* what has changed behind there; NULL: what there is */
 } ReadPlan;
 
 typedef struct PageInFlight
@@ -77,6 +83,7 @@ typedef struct PageInFlight
 
 typedef struct SapReader
 {
+	RecordReader *records;
 	ConnectorSession *session;
 	ReadPlan	plan;
 	char	   *base;			/* target without paging options */
@@ -189,6 +196,24 @@ plan_pages(ReadPlan *plan, ReadRequest *request, const Schema *described)
 		plan->page_size = DEFAULT_PARALLEL_SIZE;
 	if (plan->page_size > 0 || plan->offset > 0)
 		plan->order = odata_order(described, request->order_taken ? request->order : NIL, true);
+}
+
+/* the service keeps what it gives a link to: it cuts the pages, and filters are ours as well */
+static void
+plan_changes(ReadPlan *plan, ReadRequest *request)
+{
+	ListCell   *lc;
+
+	plan->position = request->position;
+	if (plan->position == NULL)
+		return;
+	foreach(lc, request->filters)
+		((Filter *) lfirst(lc))->taken = false;
+	request->limit_taken = request->order_taken = request->aggregates_taken = plan->count = false;
+	plan->limit = NO_LIMIT;
+	plan->offset = 0;
+	plan->parallel = 1;
+	plan->order = "";
 }
 
 /* the target without what differs from page to page */
@@ -347,11 +372,24 @@ sap_plan_read(ConnectorSession *session, ReadRequest *request)
 
 /* ---------- pages ---------- */
 
+/* what is wished of the pages, where their size is not said in the target */
+static void
+add_preferences(SapReader *reader, HttpCall *call)
+{
+	char	   *size = reader->plan.page_size > 0 ? psprintf("odata.maxpagesize=%d", reader->plan.page_size) : NULL;
+
+	if (reader->plan.position != NULL && reader->plan.position[0] == '\0')
+		http_header(call, "Prefer", size == NULL ? "odata.track-changes" : psprintf("odata.track-changes,%s", size));
+	else if (reader->plan.position != NULL && size != NULL)
+		http_header(call, "Prefer", size);
+}
+
 static HttpCall *
 make_call(SapReader *reader, const char *target)
 {
 	HttpCall   *call = sap_call(reader->session, "GET", target);
 
+	add_preferences(reader, call);
 	if (reader->plan.version == ODATA_V4)
 	{
 		http_header(call, "Accept", "application/json;odata.metadata=minimal;IEEE754Compatible=true");
@@ -508,6 +546,11 @@ first_page(SapReader *reader, HttpCall **call)
 {
 	if (reader->plan.limit == 0)
 		return PAGE_LAST;
+	if (reader->plan.position != NULL)
+	{
+		*call = make_call(reader, reader->plan.position[0] == '\0' ? reader->base : reader->plan.position);
+		return PAGE_FOLLOWS;
+	}
 	reader->asked = size_at(&reader->plan, 0);
 	reader->next_skip = reader->asked;
 	*call = call_at(reader, 0, reader->asked, reader->plan.parallel > 1);
@@ -553,6 +596,26 @@ fail(void *arg, HttpCall *call)
 	sap_fail(reader->session, call, reader->what);
 }
 
+/* where a reading of changes goes on behind a page: the next page, or what will have changed */
+static void
+note_position(SapReader *reader, const RecordPage *page)
+{
+	const Cell *delta = &page->envelope[ENVELOPE_DELTA];
+	char	   *link = link_of(reader, page);
+
+	if (link == NULL && delta->kind == CELL_STRING && delta->length > 0)
+		link = pnstrdup(delta->data, delta->length);
+	if (link == NULL)
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("SAPOData keeps no track of what changes in %s: its last page has no link to what comes then",
+					   reader->what),
+				errhint("Name a field that says when a record has changed in incrementalPullConfig."));
+	link = resolve_link(reader, link);
+	reader->records->position = MemoryContextStrdup(reader->context,
+													strstr(link, "://") != NULL ? url_target(link) : link);
+}
+
 /* a page that began well may end with an error in it */
 static void
 check_page(void *arg, const RecordPage *page)
@@ -563,6 +626,8 @@ check_page(void *arg, const RecordPage *page)
 	if (error->kind == CELL_STRING)
 		session_raise_as(reader->session, page->call, WF_CONNECTOR, reader->what, NULL,
 						 pnstrdup(error->data, error->length));
+	if (reader->plan.position != NULL)
+		note_position(reader, page);
 	reader->read += page->records;
 	reader->chain += page->records;
 	reader->empty = page->records > 0 ? 0 : reader->empty + 1;
@@ -700,6 +765,7 @@ sap_open_reader(ConnectorSession *session, ReadRequest *request)
 		described = edm_refine(request->described);
 	plan_conditions(plan, request, described);
 	plan_pages(plan, request, described);
+	plan_changes(plan, request);
 	if (plan->count)
 		return open_count(session, plan, reader->what);
 	paths = plan_fields(plan, request, described, &fields);
@@ -735,5 +801,8 @@ sap_open_reader(ConnectorSession *session, ReadRequest *request)
 	source.adapt = adapt;
 	source.arg = reader;
 	source.limit_hint = request->limit_hint;
-	return page_reader_open(&source);
+	reader->records = page_reader_open(&source);
+	if (plan->position != NULL)
+		reader->records->position = pstrdup(plan->position);
+	return reader->records;
 }

@@ -15,9 +15,10 @@
 // whose URL contains match instead (cut: the body breaks off after so many bytes of the
 // real one; delay: ms before it; late: the change is made, then the connection breaks;
 // expire: sessions and tokens end before it; replace: [text, by another]).
-// POST /_expire: sessions and tokens end.  POST /_set with {page, batch, stops, hidden, links, oldjson}: page
+// POST /_expire: sessions and tokens end.  POST /_change with rows
+// puts them into the queue of FactsOfStock.  POST /_set with {page, batch, stops, hidden, links, lost}: page
 // size, whether $batch exists, whether it stops at the first failure, a property that
-// has gone, whether pages have links, results as version 1 had them.
+// has gone, whether pages have links, whether delta tokens are lost.
 
 'use strict'
 
@@ -25,7 +26,7 @@ const crypto = require('node:crypto')
 const http = require('node:http')
 const { ODataError, bad, filter, orderby, key } = require('./query')
 
-const settings = { page: Number(process.argv[2] || 50), batch: true, stops: false, hidden: null, links: true, oldjson: false }
+const settings = { page: Number(process.argv[2] || 50), batch: true, stops: false, hidden: null, links: true, lost: false }
 
 // ---------- the model ----------
 
@@ -65,8 +66,15 @@ const report = {
   type: 'Report', keys: ['Id'], creatable: false, updatable: false, deletable: false, pageable: false,
   properties: { Id: { type: 'Edm.Int32', key: true }, Year: { type: 'Edm.String', maxLength: 4, required: true } }
 }
-const sets = { OrderSet: order, ItemSet: item, PriceSet: price, ReportSet: report }
-const rows = { OrderSet: [], ItemSet: [], PriceSet: [], ReportSet: [] }
+// one over a delta queue
+const stock = {
+  type: 'FactsOfStock', keys: ['Material'], creatable: false, updatable: false, deletable: false, delta: true,
+  properties: { Material: { type: 'Edm.String', maxLength: 18, key: true }, Quantity: { type: 'Edm.Decimal', precision: 13, scale: 3 }, ODQ_CHANGEMODE: { type: 'Edm.String', maxLength: 1 }, ODQ_ENTITYCNTR: { type: 'Edm.Decimal', precision: 19, scale: 0 } }
+}
+const deltaLinks = { type: 'DeltaLinksOfFactsOfStock', keys: ['DeltaToken'], creatable: false, updatable: false, deletable: false, properties: { DeltaToken: { type: 'Edm.String', maxLength: 255, key: true } } }
+const sets = { OrderSet: order, ItemSet: item, PriceSet: price, ReportSet: report, FactsOfStock: stock, DeltaLinksOfFactsOfStock: deltaLinks }
+const rows = Object.fromEntries(Object.keys(sets).map((name) => [name, []]))
+const queue = [] // changes of FactsOfStock, in their order
 const navigation = { OrderSet: { ToItems: { set: 'ItemSet', many: true } }, ItemSet: { ToOrder: { set: 'OrderSet', many: false } } }
 
 const typeIn = (version, property) => typeof property.type === 'string' ? property.type : property.type[version]
@@ -266,6 +274,25 @@ function natural (params, name) {
   return Number(params.get(name))
 }
 
+// what has changed behind a token, or with the first one all there is
+function readDelta (path, set, params, headers) {
+  const text = params.get('!deltatoken')
+  const m = /^'D(\d+)'$/.exec(text || '')
+  if (text !== undefined && (!m || Number(m[1]) > queue.length || settings.lost)) throw new ODataError(410, '/IWBEP/CM_MGW_RT/101', 'The delta token is not known any more')
+  const from = m ? Number(m[1]) : 0
+  const [, at, until] = /^(\d+)_(\d+)$/.exec(params.get('$skiptoken') || '0_' + queue.length)
+  const to = Number(until)
+  const all = m ? queue.slice(from, to) : rows[set]
+  const entity = entityIn(2, set)
+  if (params.has('$filter')) filter(2, entity, params.get('$filter'))
+  const begin = Number(at)
+  const size = Math.min(settings.page, Number((/maxpagesize=(\d+)/.exec(headers.prefer || '') || [])[1] || settings.page))
+  const d = { results: all.slice(begin, begin + size).map((r) => show(2, path, set, r, { expand: new Map() }, null)) }
+  if (begin + size < all.length) d.__next = `${internal}${path}/${set}?${m ? `!deltatoken='D${from}'&` : ''}$skiptoken=${begin + size}_${to}`
+  else d.__delta = `${internal}${path}/${set}?!deltatoken='D${to}'`
+  return { d }
+}
+
 function read (version, path, set, params, count) {
   const entity = entityIn(version, set)
   for (const name of params.keys()) if (/^[$!]/.test(name) && !known[version].has(name)) throw bad(`The system query option '${name}' is not supported`)
@@ -296,7 +323,6 @@ function read (version, path, set, params, count) {
   const link = new URLSearchParams([...params].filter(([n]) => n !== '$skiptoken' && !/^sap-/.test(n)))
   link.set('$skiptoken', begin + settings.page)
   if (version === 2) {
-    if (settings.oldjson) return { d: list }
     const d = { results: list }
     if (params.get('$inlinecount') === 'allpages') d.__count = String(total)
     if (more) d.__next = `${internal}${path}/${set}?${link}`
@@ -378,7 +404,8 @@ function serve (version, method, target, headers, body) {
   if (method === 'POST' && headers['x-http-method']) method = headers['x-http-method']
   if (method === 'GET') {
     if (text !== undefined) throw bad('single entities are not read here')
-    const result = read(version, path, set, params, count)
+    const tracked = version === 2 && sets[set].delta && (/track-changes/.test(headers.prefer || '') || params.has('!deltatoken') || params.has('$skiptoken'))
+    const result = tracked ? readDelta(path, set, params, headers) : read(version, path, set, params, count)
     return { status: 200, body: result, text: count !== undefined }
   }
   if (body !== '' && !/^application\/json/.test(headers['content-type'] || '')) throw new ODataError(415, '/IWFND/CM_BEC/026', 'Unsupported media type')
@@ -492,6 +519,7 @@ function control (req, res, body) {
   if (req.url === '/_seen') { sendJson(res, 200, seen); seen = []; return true }
   if (req.url === '/_next') { nexts.push({ times: 1, ...value }); sendJson(res, 200, {}); return true }
   if (req.url === '/_expire') { sessions.clear(); tokens = new Set(); sendJson(res, 200, {}); return true }
+  if (req.url === '/_change') { queue.push(...value); sendJson(res, 200, {}); return true }
   if (req.url === '/_set') { Object.assign(settings, value); sendJson(res, 200, {}); return true }
   const m = /^\/_rows\/(\w+)$/.exec(req.url)
   if (!m) return false
