@@ -141,10 +141,10 @@ extern void sap_csrf(ConnectorSession *session, const char *service, bool renew)
 extern char *odata_filter(ODataVersion version, const Schema *schema, List *filters);
 
 /*
- * $orderby for the keys asked for, or NULL if the service cannot order by one; then
- * come the entity's keys if stable is set.  "" is no order.
+ * $orderby for the keys asked for, of what the filters let through, or NULL if the service
+ * cannot order by one; then come the entity's keys if stable is set.  "" is no order.
  */
-extern char *odata_order(const Schema *schema, List *order, bool stable);
+extern char *odata_order(const Schema *schema, List *order, List *filters, bool stable);
 
 /* Is there an order that tells any two records apart? */
 extern bool odata_has_stable_order(const Schema *schema);

@@ -482,8 +482,24 @@ odata_has_stable_order(const Schema *schema)
 	return found;
 }
 
+/* can a record that the filters let through have null in the field? */
+static bool
+may_be_null(const Field *field, List *filters)
+{
+	ListCell   *lc;
+
+	foreach(lc, filters)
+	{
+		const Filter *filter = lfirst(lc);
+
+		if (filter->field != NULL && filter->operator != FILTER_IS_NULL && strcmp(filter->field, field->name) == 0)
+			return false;
+	}
+	return !field->not_null;
+}
+
 char *
-odata_order(const Schema *schema, List *order, bool stable)
+odata_order(const Schema *schema, List *order, List *filters, bool stable)
 {
 	StringInfoData out;
 	ListCell   *lc;
@@ -496,7 +512,7 @@ odata_order(const Schema *schema, List *order, bool stable)
 		const Field *field = column < 0 ? NULL : &schema->fields[column];
 
 		/* null comes before all other values there */
-		if (field == NULL || !field->sortable || (!field->not_null && key->nulls_first == key->descending))
+		if (field == NULL || !field->sortable || (may_be_null(field, filters) && key->nulls_first == key->descending))
 			return NULL;
 		appendStringInfo(&out, "%s%s %s", out.len > 0 ? "," : "", field->name, key->descending ? "desc" : "asc");
 	}

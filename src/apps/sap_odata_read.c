@@ -154,7 +154,7 @@ plan_conditions(ReadPlan *plan, ReadRequest *request, const Schema *described)
 	all = all_taken(request->filters);
 	plan->count = wants_count(request) && all && (plan->entity == NULL || plan->entity->countable);
 	request->aggregates_taken = plan->count;
-	plan->order = request->order == NIL || aggregates ? "" : odata_order(described, request->order, false);
+	plan->order = request->order == NIL || aggregates ? "" : odata_order(described, request->order, request->filters, false);
 	request->order_taken = request->order != NIL && plan->order != NULL;
 	if (plan->order == NULL)
 		plan->order = "";
@@ -195,7 +195,7 @@ plan_pages(ReadPlan *plan, ReadRequest *request, const Schema *described)
 	if (plan->parallel > 1 && plan->page_size == 0)
 		plan->page_size = DEFAULT_PARALLEL_SIZE;
 	if (plan->page_size > 0 || plan->offset > 0)
-		plan->order = odata_order(described, request->order_taken ? request->order : NIL, true);
+		plan->order = odata_order(described, request->order_taken ? request->order : NIL, request->filters, true);
 }
 
 /* the service keeps what it gives a link to: it cuts the pages, and filters are ours as well */
