@@ -167,10 +167,10 @@ extern void odata_option(StringInfo target, const char *name, const char *value)
 
 /*
  * Bring the cells of a column from the forms that JSON has of them into those of the
- * field's type: dates as /Date(0)/, numbers in quotes, and so on.  What cannot be
- * is left as it is.
+ * field's type: dates as /Date(0)/, numbers in quotes, and so on; records within a record
+ * lose what version 2 adds to them.  What cannot be is left as it is.
  */
-extern void odata_adapt_column(const Field *field, Batch *batch, Cell *cells);
+extern void odata_adapt_column(ODataVersion version, const Field *field, Batch *batch, Cell *cells);
 
 /* A cell, canonical for the field, as JSON. */
 extern void odata_append_json(ODataVersion version, const Field *field, const Cell *cell, StringInfo out);

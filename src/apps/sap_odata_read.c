@@ -647,7 +647,7 @@ adapt(void *arg, const RecordPage *page, Batch *batch)
 		batch->nrows = (uint32) (reader->plan.limit - reader->given);
 	reader->given += batch->nrows;
 	for (int i = 0; i < reader->schema->nfields; i++)
-		odata_adapt_column(&reader->schema->fields[i], batch, batch->columns[i]);
+		odata_adapt_column(reader->plan.version, &reader->schema->fields[i], batch, batch->columns[i]);
 }
 
 /* ---------- the number of records ---------- */

@@ -17,6 +17,7 @@
 
 #include "apps/sap_odata.h"
 #include "codec/text.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 
@@ -128,14 +129,127 @@ adapt_base64url(Batch *batch, Cell *cell)
 	*cell = cell_text(CELL_STRING, copy, padded);
 }
 
+/* ---------- records within a record, in version 2 ---------- */
+
+/* the end of a string that begins here; the text is valid */
+static const char *
+skip_string(const char *p)
+{
+	for (p++; *p != '"'; p++)
+	{
+		if (*p == '\\')
+			p++;
+	}
+	return p + 1;
+}
+
+static const char *
+skip_blanks(const char *p)
+{
+	while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
+		p++;
+	return p;
+}
+
+static bool
+is_member(const char *key, size_t length, const char *name)
+{
+	return length == strlen(name) + 2 && memcmp(key + 1, name, length - 2) == 0;
+}
+
+/*
+ * Copy a value that is valid JSON and terminated, without what version 2 puts in for
+ * its own use: "__metadata", links to what was not asked for ("__deferred"), and the
+ * object around a list ("results").  Returns what is behind the value.
+ */
+static const char *
+copy_value(const char *p, StringInfo out)
+{
+	const char *begin = p;
+	int			start = out->len;
+	int			kept = 0;
+	int			list = -1;		/* where the value of "results" begins */
+	bool		deferred = false;
+
+	check_stack_depth();
+	if (*p == '"')
+	{
+		p = skip_string(p);
+		appendBinaryStringInfo(out, begin, (int) (p - begin));
+		return p;
+	}
+	if (*p != '{' && *p != '[')
+	{
+		p += strcspn(p, ",]} \t\r\n");
+		appendBinaryStringInfo(out, begin, (int) (p - begin));
+		return p;
+	}
+	appendStringInfoChar(out, *begin);
+	for (p = skip_blanks(p + 1); *p != '}' && *p != ']'; p = skip_blanks(*p == ',' ? p + 1 : p))
+	{
+		int			member = out->len;
+		const char *key = p;
+		size_t		length = 0;
+		int			value;
+
+		if (kept > 0)
+			appendStringInfoChar(out, ',');
+		if (*begin == '{')
+		{
+			p = skip_string(p);
+			length = p - key;
+			appendBinaryStringInfo(out, key, (int) length);
+			p = skip_blanks(skip_blanks(p) + 1);
+			appendStringInfoChar(out, ':');
+		}
+		value = out->len;
+		p = skip_blanks(copy_value(p, out));
+		deferred = deferred || (length > 0 && is_member(key, length, "__deferred"));
+		if ((length > 0 && is_member(key, length, "__metadata")) || out->len == value)
+		{
+			out->data[out->len = member] = '\0';
+			continue;
+		}
+		if (length > 0 && is_member(key, length, "results") && out->data[value] == '[')
+			list = value;
+		kept++;
+	}
+	appendStringInfoChar(out, *p);
+	if (deferred && kept == 1)
+		out->len = start;		/* nothing: the member around it goes too */
+	else if (list >= 0 && kept == 1)
+	{
+		memmove(out->data + start, out->data + list, out->len - 1 - list);
+		out->len -= list - start + 1;
+	}
+	out->data[out->len] = '\0';
+	return p + 1;
+}
+
+static void
+adapt_records(Batch *batch, Cell *cell)
+{
+	char	   *text = pnstrdup(cell->data, cell->length);
+	StringInfoData out;
+
+	initStringInfo(&out);
+	(void) copy_value(text, &out);
+	*cell = out.len == 0 ? cell_null() :
+		cell_text(CELL_JSON, batch_copy(batch, out.data, out.len), out.len);
+	pfree(text);
+	pfree(out.data);
+}
+
 void
-odata_adapt_column(const Field *field, Batch *batch, Cell *cells)
+odata_adapt_column(ODataVersion version, const Field *field, Batch *batch, Cell *cells)
 {
 	for (uint32 r = 0; r < batch->nrows; r++)
 	{
 		Cell	   *cell = &cells[r];
 		char	   *problem;
 
+		if (version == ODATA_V2 && cell->kind == CELL_JSON && field->type == FIELD_JSON)
+			adapt_records(batch, cell);
 		if (cell->kind != CELL_STRING)
 			continue;
 		switch (field->type)
