@@ -32,7 +32,7 @@ exports.install = ({ routes, control, org, state }) => {
   function create (context) {
     let asked
     try { asked = JSON.parse(context.body) } catch { return context.error(400, 'JSON_PARSER_ERROR', 'Unexpected end-of-input') }
-    if (context.request.headers['content-type'] !== 'application/json') return context.error(415, 'UNSUPPORTED_MEDIA_TYPE', 'The media type is not supported')
+    if (!/^application\/json(;|$)/.test(context.request.headers['content-type'] || '')) return context.error(415, 'UNSUPPORTED_MEDIA_TYPE', 'The media type is not supported')
     if (!['query', 'queryAll'].includes(asked.operation)) return context.error(400, 'INVALIDJOB', `Operation ${asked.operation} is not supported`)
     if ((asked.contentType || 'CSV') !== 'CSV') return context.error(400, 'INVALIDJOB', 'Content type must be CSV')
     if (!asked.query) return context.error(400, 'INVALIDJOB', 'No query provided')
