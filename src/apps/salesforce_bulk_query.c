@@ -38,7 +38,7 @@
 #define LONGEST_PAUSE 10000
 
 /* ms that deleting a job may take after reading has failed */
-#define LAST_WORDS 5000
+#define LAST_WORDS 2000
 
 typedef struct BulkReader
 {
@@ -105,7 +105,8 @@ create_job(BulkReader *reader, const SoqlQuery *query, bool may_refuse)
 		char	   *message;
 
 		salesforce_error(call, &code, &message);
-		if (code != NULL && strcmp(code, "INVALIDENTITY") == 0)
+		if (code != NULL && (strcmp(code, "INVALIDENTITY") == 0 ||
+							 (message != NULL && strstr(message, "not supported") != NULL)))
 		{
 			http_close(call);
 			return false;
@@ -168,10 +169,16 @@ delete_job(BulkReader *reader)
 {
 	MemoryContext context = CurrentMemoryContext;
 	char	   *job = reader->job;
+	HttpGuard	guard;
 
 	if (job == NULL)
 		return;
 	reader->job = NULL;
+
+	/* with the token there is: this is no time for another, nor to wait for one's turn */
+	guard = reader->session->authenticator->guard;
+	guard.renew = NULL;
+	guard.limit = NULL;
 	HOLD_INTERRUPTS();
 	PG_TRY();
 	{
@@ -181,6 +188,7 @@ delete_job(BulkReader *reader)
 		{
 			HttpCall   *call = salesforce_call(reader->session, steps[i][0], job, steps[i][1]);
 
+			call->guard = &guard;
 			call->whole = true;
 			call->max_retries = 0;
 			call->connect_timeout = call->idle_timeout = LAST_WORDS;
@@ -455,6 +463,12 @@ bulk_next(RecordReader *base, Batch *batch)
 }
 
 static void
+bulk_abort(RecordReader *base)
+{
+	delete_job((BulkReader *) base);
+}
+
+static void
 bulk_close(RecordReader *base)
 {
 	BulkReader *reader = (BulkReader *) base;
@@ -484,6 +498,7 @@ salesforce_bulk_reader(ConnectorSession *session, const ReadRequest *request, co
 	reader->base.schema = schema;
 	reader->base.next = bulk_next;
 	reader->base.close = bulk_close;
+	reader->base.abort = bulk_abort;
 	reader->context = context;
 	reader->session = session;
 	reader->what = psprintf("entity \"%s\"", request->entity);

@@ -263,6 +263,8 @@ flow_run_abort(FlowRun *run)
 
 	if (run->writer != NULL)
 		run->writer->abort(run->writer);
+	if (run->reader != NULL && run->reader->abort != NULL)
+		run->reader->abort(run->reader);
 
 	/* why records failed is worth more in a run that failed than in any other */
 	PG_TRY();

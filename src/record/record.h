@@ -135,6 +135,13 @@ struct RecordReader
 	void		(*close) (RecordReader *reader);
 
 	/*
+	 * Reading ends because something failed, maybe elsewhere: tell the application
+	 * what it can forget.  Must not raise errors.  NULL: it has nothing to forget.
+	 */
+	void		(*abort) (RecordReader *reader);
+
+
+	/*
 	 * Whether next() would not have to wait; lets transfers move on.  NULL: it
 	 * cannot tell.
 	 */

@@ -164,6 +164,12 @@ $sf->control('fault', kind => 'expire', path => 'results', skip => 8, count => 1
 $run = $sf->pull(%bulk);
 is("$run->{status} $run->{processed}", 'Successful 1234', 'throttled and logged out on the way') or diag explain $run;
 
+# the destination fails while there are pieces to come
+$sf->control('reset');
+$run = $sf->pull(%bulk, columns => '"Count__c" int CHECK ("Count__c" < 1000)', stop => 1);
+is("$run->{status} " . $sf->sql("SELECT count(*) FROM $run->{name}"), 'Error 0', 'the destination fails');
+is_deeply($sf->control('query-jobs'), [], 'no job is left');
+
 # a run that is cancelled while the job goes on
 $sf->control('set', patience => 1000000);
 $sf->control('reset');

@@ -25,6 +25,7 @@ sub new
 #	columns  of the new table (public.<flow's name>)
 #	to       JSON, CSV or PARQUET instead of a table
 #	trigger  triggerConfig
+#	stop     failOnFirstDestinationError
 #	more     of sourceFlowConfig
 sub pull_definition
 {
@@ -44,7 +45,7 @@ sub pull_definition
 			s3OutputFormatConfig => { fileType => $args{to}, aggregationConfig => { aggregationType => 'SingleFile' } } } } } : {
 		connectorType => 'CustomConnector', connectorProfileName => 'PostgreSQL',
 		destinationConnectorProperties => { CustomConnector => { entityName => "public.$name",
-			errorHandlingConfig => { bucketName => 'errors' } } } };
+			errorHandlingConfig => { bucketName => 'errors', failOnFirstDestinationError => $args{stop} ? JSON::PP::true : JSON::PP::false } } } };
 	$self->sql("CREATE TABLE public.$name ($args{columns})") if $args{columns};
 	return {
 		flowName => $name,
