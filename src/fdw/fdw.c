@@ -25,6 +25,7 @@ appflow_fdw_handler(PG_FUNCTION_ARGS)
 	FdwRoutine *routine = makeNode(FdwRoutine);
 
 	fdw_plan_routine(routine);
+	fdw_join_routine(routine);
 	fdw_upper_routine(routine);
 	fdw_scan_routine(routine);
 	fdw_async_routine(routine);

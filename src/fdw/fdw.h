@@ -266,6 +266,10 @@ extern void fdw_upper_routine(FdwRoutine *routine);
 extern ForeignScan *fdw_upper_plan(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist,
 								   List *clauses, Plan *outer_plan);
 
+/* ---------- join.c ---------- */
+
+extern void fdw_join_routine(FdwRoutine *routine);
+
 /* ---------- rows.c ---------- */
 
 typedef struct RowsColumn

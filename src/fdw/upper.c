@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "fdw/fdw.h"
 #include "nodes/makefuncs.h"
@@ -433,18 +434,29 @@ add_columns(Pushdown *pushdown, Request *request, List *tlist)
 	}
 }
 
-/* a record must have one field at least */
+/* a record must have one field at least: the key, or the first there is */
 static List *
-any_column(Pushdown *pushdown, FdwRelation *relation)
+any_column(FdwRelation *relation)
 {
-	Column	   *first = relation->request->columns == NIL ? NULL : linitial(relation->request->columns);
 	Member	   *main = linitial(relation->request->members);
+	Relation	rel = table_open(main->relid, NoLock);
+	AttrNumber	chosen = 0;
+	Form_pg_attribute attr;
 	Var		   *var;
 
-	if (first == NULL)
+	for (AttrNumber attnum = 1; attnum <= RelationGetDescr(rel)->natts; attnum++)
+	{
+		if (fdw_column_field(rel, attnum) != NULL && (chosen == 0 || fdw_column_is_key(main->relid, attnum)))
+			chosen = attnum;
+	}
+	if (chosen == 0)
+	{
+		table_close(rel, NoLock);
 		return NIL;
-	var = makeVar(main->rti, first->attnum, get_atttype(main->relid, first->attnum), -1, InvalidOid, 0);
-	get_atttypetypmodcoll(main->relid, first->attnum, &var->vartype, &var->vartypmod, &var->varcollid);
+	}
+	attr = TupleDescAttr(RelationGetDescr(rel), chosen - 1);
+	var = makeVar(main->rti, chosen, attr->atttypid, attr->atttypmod, attr->attcollation, 0);
+	table_close(rel, NoLock);
 	return add_to_flat_tlist(NIL, list_make1(var));
 }
 
@@ -477,7 +489,7 @@ fdw_upper_plan(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlis
 		foreach(lc, order)
 			scan_tlist = add_to_flat_tlist(scan_tlist, pull_var_clause((Node *) ((Order *) lfirst(lc))->expr, flags));
 		if (scan_tlist == NIL)
-			scan_tlist = any_column(&pushdown, relation);
+			scan_tlist = any_column(relation);
 	}
 	add_columns(&pushdown, request, scan_tlist);
 	request->order = fdw_place_order(order, scan_tlist);
