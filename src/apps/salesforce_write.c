@@ -677,7 +677,7 @@ salesforce_finish(RecordWriter *base)
 
 /*
  * What the request under way has done is waited for a little, so that the run can
- * say how many records Salesforce keeps.
+ * say how many records Salesforce keeps.  One that has not been sent is not.
  */
 static void
 count_flight(SalesforceWriter *writer)
@@ -686,17 +686,25 @@ count_flight(SalesforceWriter *writer)
 	HttpCall   *call = writer->flight;
 
 	writer->flight = NULL;
-	while (!http_done(call) && loop_now() < limit)
-		loop_wait((long) Min(limit - loop_now(), 100));
-	if (http_done(call) && http_try_wait(call))
+	call->max_retries = 0;
+	if (call->attempts > 0 && call->status < 400 && call->failure == HTTP_FINE)
 	{
+		List	   *results = NIL;
 		ListCell   *lc;
 
-		foreach(lc, read_results(call, writer->flight_rows))
+		while (!http_done(call) && loop_now() < limit)
+			loop_wait((long) Min(limit - loop_now(), 100));
+		if (http_done(call) && http_try_wait(call))
+			results = read_results(call, writer->flight_rows);
+		foreach(lc, results)
 		{
 			if (jsonb_get_bool(lfirst(lc), "success", false))
 				writer->base.records++;
 		}
+		if (results == NIL && call->status < 400)
+			ereport(WARNING,
+					errmsg("the run ended before Salesforce said what became of %d records of its last request: %s",
+						   writer->flight_rows, writer->what));
 	}
 	http_close(call);
 }
