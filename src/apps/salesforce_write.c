@@ -359,19 +359,24 @@ deleted_before(const SalesforceWriter *writer, const HttpCall *call, const char 
 static void send_rows(SalesforceWriter *writer, const int *which, int n, int round,
 					  const RecordSet *set, const Outcomes *outcomes);
 
+/*
+ * Refusals come last: one may end the run, which then has counted all that is written.
+ */
 static void
 take_results(SalesforceWriter *writer, HttpCall *call, List *results, const int *which, int n, int round,
 			 const RecordSet *set, const Outcomes *outcomes)
 {
+	int		   *refused = palloc(sizeof(int) * n);
+	int			nrefused = 0;
 	int		   *locked = palloc(sizeof(int) * n);
 	int			nlocked = 0;
+	char	   *code;
+	char	   *message;
 
 	for (int i = 0; i < n; i++)
 	{
 		Jsonb	   *result = list_nth(results, i);
 		int			created = writer->operation == WRITE_INSERT;
-		char	   *code;
-		char	   *message;
 
 		if (writer->operation == WRITE_UPSERT)
 			created = call->attempts > 1 ? -1 : jsonb_get_bool(result, "created", false);
@@ -386,9 +391,14 @@ take_results(SalesforceWriter *writer, HttpCall *call, List *results, const int 
 		else if (strcmp(code, SALESFORCE_LOCKED) == 0 && round < SALESFORCE_LOCK_ROUNDS)
 			locked[nlocked++] = which[i];
 		else
-			refuse(writer, which[i], code, message, set, outcomes);
+			refused[nrefused++] = i;
 	}
 	http_close(call);
+	for (int i = 0; i < nrefused; i++)
+	{
+		read_errors(list_nth(results, refused[i]), &code, &message);
+		refuse(writer, which[refused[i]], code, message, set, outcomes);
+	}
 	if (nlocked > 0)
 	{
 		http_pause((int64) LOCK_PAUSE << round);

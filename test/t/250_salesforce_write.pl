@@ -152,7 +152,7 @@ is("$run->{status} $run->{message}", 'Error all 1 records failed; the first: rec
 $sf->sql("CREATE TABLE early AS SELECT 'F' || n AS code, CASE n WHEN 301 THEN repeat('x', 300) ELSE 'y' END AS name FROM generate_series(1, 600) n");
 $run = $sf->move(table => 'early', object => 'Thing__c', map => \%pair, api => 'REST_SYNC', stop => 1);
 is("$run->{status} " . written('^F'), 'Error 399', 'the first refusal ends the run');
-like($run->{message}, qr/record 301: Text: data value too large: .* \(The destination keeps 300 records that were written before\.\)/, 'which tells of it, and of what is kept') or diag $run->{message};
+like($run->{message}, qr/record 301: Text: data value too large: .* \(The destination keeps 399 records that were written before\.\)/, 'which tells of it, and of what is kept') or diag $run->{message};
 $sf->sql("CREATE TABLE daily AS SELECT 'G' || n AS code, 'y' AS name FROM generate_series(1, 600) n");
 $sf->control('reset');
 $sf->control('fault', path => 'composite', kind => 'daily', skip => 1);
