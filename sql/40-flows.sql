@@ -96,11 +96,15 @@ CREATE TABLE flow_schedule (
 	-- changes of the source's table are captured, and start runs: which of the flow's
 	-- triggers does; 0: none
 	captures integer NOT NULL DEFAULT 0,
+	-- it listens to events of its source, and has come to that place among them
+	subscribes boolean NOT NULL DEFAULT false,
+	"position" text,
 	-- no event starts a run before
 	not_before timestamptz
 );
 
 CREATE INDEX ON flow_schedule (flow_id) WHERE captures <> 0;
+CREATE INDEX ON flow_schedule (flow_id) WHERE subscribes;
 
 COMMENT ON TABLE flow_schedule IS 'where scheduled flows stand, see the view flow_schedules';
 

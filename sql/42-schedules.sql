@@ -19,13 +19,26 @@ REVOKE ALL ON FUNCTION schedule_changed() FROM PUBLIC;
 
 -- a restored dump changes schedules too
 CREATE TRIGGER wake_scheduler
-	AFTER INSERT OR UPDATE OF next_at, captures OR DELETE ON flow_schedule
+	AFTER INSERT OR UPDATE OF next_at, captures, subscribes, "position" OR DELETE ON flow_schedule
 	FOR EACH STATEMENT EXECUTE FUNCTION schedule_changed();
 
 CREATE FUNCTION wake_scheduler() RETURNS boolean
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'appflow_wake_scheduler';
 COMMENT ON FUNCTION wake_scheduler() IS
 	'have the schedules of this database looked at, when the transaction commits; whether a scheduler is running';
+
+CREATE FUNCTION scheduler_activity(
+	OUT pid integer,
+	OUT started_at timestamptz,
+	OUT wakes bigint,
+	OUT ticks bigint,
+	OUT flows_due bigint,
+	OUT runs bigint,
+	OUT last_tick_ms double precision,
+	OUT longest_tick_ms double precision)
+RETURNS record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'appflow_scheduler_activity';
+COMMENT ON FUNCTION scheduler_activity IS
+	'what the scheduler of this database has done since it was started: how often it went to sleep, how often it looked for flows that are due and how long that took, flows, runs';
 
 CREATE VIEW flow_schedules WITH (security_barrier) AS
 	SELECT f.flow_name, f.status AS flow_status,

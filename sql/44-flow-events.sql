@@ -15,6 +15,12 @@ CREATE TRIGGER announce
 	FOR EACH ROW WHEN (NEW.status <> OLD.status OR (OLD.started_at IS NULL AND NEW.started_at IS NOT NULL))
 	EXECUTE FUNCTION announce_run();
 
+-- runs that events start are taken from the beginning
+CREATE TRIGGER announce_begin
+	AFTER INSERT ON flow_execution
+	FOR EACH ROW WHEN (NEW.started_at IS NOT NULL)
+	EXECUTE FUNCTION announce_run();
+
 CREATE TRIGGER announce
 	AFTER UPDATE OF status ON flow
 	FOR EACH ROW WHEN (NEW.status <> OLD.status)

@@ -92,7 +92,7 @@ typedef struct EventReader
 	ConnectorSession *session;
 	MemoryContext context;
 	Bayeux		bayeux;
-	int64		patience;
+	const ReadRequest *request; /* for its patience, which may change */
 	bool		all_fields;
 	List	   *exclude;		/* of char * */
 
@@ -442,7 +442,7 @@ events_next(RecordReader *base, Batch *batch)
 
 	if (read_payloads(reader, batch))
 		return true;
-	if (!bayeux_next(&reader->bayeux, reader->patience))
+	if (!bayeux_next(&reader->bayeux, reader->request->patience))
 		return false;
 	base->bytes = reader->bayeux.bytes;
 	gather_payloads(reader);
@@ -487,7 +487,7 @@ salesforce_open_events(ConnectorSession *session, ReadRequest *request)
 				errmsg("\"%s\" is not a replay id of Salesforce", request->position));
 	reader->session = session;
 	reader->context = CurrentMemoryContext;
-	reader->patience = request->patience;
+	reader->request = request;
 	reader->all_fields = request->all_fields;
 	reader->exclude = request->exclude;
 	reader->bayeux.session = session;

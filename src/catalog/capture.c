@@ -130,18 +130,6 @@ capture_due(TimestampTz now, int64 interval, TimestampTz *next)
 	return runs;
 }
 
-void
-capture_delay(int64 flow_id, TimestampTz until)
-{
-	CatalogAccess access;
-	CatalogValue values[] = {catalog_int64(flow_id), catalog_time(until)};
-
-	catalog_begin(&access);
-	catalog_execute("UPDATE appflow.flow_schedule SET not_before = $2 "
-					"WHERE flow_id OPERATOR(pg_catalog.=) $1 AND captures OPERATOR(pg_catalog.<>) 0", lengthof(values), values);
-	catalog_end(&access);
-}
-
 char *
 capture_tidy(void)
 {

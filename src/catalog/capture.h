@@ -49,9 +49,6 @@ extern List *capture_take(int64 flow_id, int limit);
  */
 extern int	capture_due(TimestampTz now, int64 interval, TimestampTz *next);
 
-/* After a failed run: the next one not before that. */
-extern void capture_delay(int64 flow_id, TimestampTz until);
-
 /*
  * Remove triggers that capture for no flow; call it in a transaction of its own
  * for each until it returns NULL.  Returns the name of a table that has such a

@@ -120,6 +120,29 @@ execution_claim(int64 incarnation)
 }
 
 bool
+execution_begin(ExecutionRow *execution, int64 incarnation)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {
+		catalog_uuid(&execution->execution_id), catalog_int64(execution->flow_id), catalog_int64(incarnation),
+		catalog_jsonb(execution->definition), catalog_int64(execution->schema_version), catalog_oid(execution->owner)
+	};
+	bool		there;
+
+	catalog_begin(&access);
+	there = catalog_execute("INSERT INTO appflow.flow_execution (execution_id, flow_id, flow_name, owner, definition, "
+							"schema_version, incarnation, requested_at, started_at, due_at) "
+							"SELECT $1, f.flow_id, f.flow_name, $6::regrole, $4, $5, $3, n.now, n.now, n.now "
+							"FROM appflow.flow f, pg_catalog.clock_timestamp() n (now) "
+							"WHERE f.flow_id OPERATOR(pg_catalog.=) $2 FOR KEY SHARE OF f "
+							"RETURNING started_at", lengthof(values), values) > 0;
+	if (there)
+		execution->started_at = catalog_get_time(0, 1);
+	catalog_end(&access);
+	return there;
+}
+
+bool
 execution_waits(int64 incarnation)
 {
 	CatalogAccess access;

@@ -68,6 +68,8 @@ typedef struct ExecutionRow
 	TimestampTz pull_start;		/* DT_NOEND: all records */
 	TimestampTz pull_end;
 	int64		max_run_ms;		/* the flow's own limit; 0: none */
+	char	   *position;		/* events: behind which it begins; NULL: none of events */
+	bool		heard;			/* events: some have come */
 } ExecutionRow;
 
 /* what a run has done */
@@ -92,6 +94,12 @@ extern pg_uuid_t execution_insert(const FlowRow *flow, int64 attended);
  * on; NULL if there is none.
  */
 extern ExecutionRow *execution_claim(int64 incarnation);
+
+/*
+ * Insert a run that nobody has asked for, with its id, as taken; sets started_at.
+ * false: the flow is gone.
+ */
+extern bool execution_begin(ExecutionRow *execution, int64 incarnation);
 
 /* whether runs wait that could be taken */
 extern bool execution_waits(int64 incarnation);
@@ -148,6 +156,7 @@ typedef struct ScheduleRow
 	TimestampTz activated_at;	/* DT_NOBEGIN: never */
 	TimestampTz next_at;		/* DT_NOEND: not due */
 	TimestampTz watermark;		/* records up to then are moved; DT_NOBEGIN: none */
+	bool		active;			/* the flow is */
 	bool		busy;			/* a run of the flow waits or goes on */
 } ScheduleRow;
 
@@ -158,6 +167,7 @@ typedef struct ScheduleDecision
 	TimestampTz due_at;			/* a run is asked for; DT_NOEND: none */
 	TimestampTz next_at;		/* DT_NOEND: not due any more */
 	bool		skipped;		/* a run was due and is not asked for */
+	char	   *problem;		/* why the flow cannot be run any more, or NULL */
 	TimestampTz pull_start;		/* the run's window; DT_NOEND: all records */
 	TimestampTz pull_end;
 } ScheduleDecision;
@@ -167,6 +177,9 @@ extern ScheduleRow *schedule_get(int64 flow_id);
 
 /* Keep that; failures begin to be counted anew. */
 extern void schedule_set(int64 flow_id, TimestampTz activated_at, TimestampTz next_at);
+
+/* Events start no run of the flow before then. */
+extern void schedule_delay(int64 flow_id, TimestampTz until);
 
 /* Set or forget (DT_NOBEGIN) up to when records are moved. */
 extern void schedule_set_watermark(int64 flow_id, TimestampTz watermark);

@@ -88,7 +88,8 @@ schedule_due(TimestampTz now, int limit)
 							NOT_YET("s.activated_at") ", s.next_at, " NOT_YET("s.watermark") ", "
 							"EXISTS (SELECT 1 FROM appflow.flow_execution r "
 							"WHERE r.flow_id OPERATOR(pg_catalog.=) s.flow_id "
-							"AND r.status IN ('InProgress', 'CancelStarted')) "
+							"AND r.status IN ('InProgress', 'CancelStarted')), "
+							"f.status OPERATOR(pg_catalog.=) 'Active' "
 							"FROM appflow.flow_schedule s JOIN appflow.flow f ON f.flow_id OPERATOR(pg_catalog.=) s.flow_id "
 							"WHERE s.next_at OPERATOR(pg_catalog.<=) $1 "
 							"ORDER BY s.next_at, s.flow_id LIMIT $2 FOR UPDATE OF s SKIP LOCKED FOR KEY SHARE OF f SKIP LOCKED",
@@ -105,6 +106,7 @@ schedule_due(TimestampTz now, int limit)
 		row->next_at = catalog_get_time(i, 5);
 		row->watermark = catalog_get_time(i, 6);
 		row->busy = catalog_get_bool(i, 7);
+		row->active = catalog_get_bool(i, 8);
 		result = lappend(result, row);
 	}
 	MemoryContextSwitchTo(old);
@@ -161,6 +163,18 @@ schedule_decide(List *decisions)
 					"d.due_at, d.pull_start, d.pull_end "
 					"FROM d JOIN appflow.flow f ON f.flow_id OPERATOR(pg_catalog.=) d.flow_id "
 					"WHERE d.due_at IS NOT NULL", lengthof(values), values);
+	catalog_end(&access);
+}
+
+void
+schedule_delay(int64 flow_id, TimestampTz until)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_int64(flow_id), catalog_time(until)};
+
+	catalog_begin(&access);
+	catalog_execute("UPDATE appflow.flow_schedule SET not_before = $2 WHERE flow_id OPERATOR(pg_catalog.=) $1",
+					lengthof(values), values);
 	catalog_end(&access);
 }
 

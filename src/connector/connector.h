@@ -193,10 +193,14 @@ typedef struct ReadRequest
 	 * is now.  NULL: not events, but what the entity holds.
 	 */
 	const char *position;
-	int64		patience;		/* ms without an event after which the reader ends; -1: none */
+	int64		patience;		/* ms without an event after which the reader ends; -1: none;
+								 * may be changed between two calls of next() */
 } ReadRequest;
 
 extern ReadRequest *read_request_create(const char *entity);
+
+/* a position: behind which are all events that the application keeps */
+#define POSITION_RETAINED "-2"
 
 #define SAMPLE_ALL PG_UINT64_MAX
 #define SAMPLE_DEFAULT 20000

@@ -22,9 +22,18 @@
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 /* changed rows of a table that a run takes at most: their keys are in memory */
 #define MAX_CHANGES 50000
+
+/*
+ * Events of a source: those that follow one another that closely are moved by one
+ * run, up to so many and for so long.
+ */
+#define EVENT_PATIENCE_MS 500
+#define MAX_EVENTS 20000
+#define EVENT_SECONDS 30
 
 struct FlowRun
 {
@@ -35,7 +44,9 @@ struct FlowRun
 	ConnectorSession *destination;
 	ObjectStore *error_store;
 
+	ReadRequest *read;
 	RecordReader *reader;
+	bool		ahead;			/* there is a batch that has not been moved */
 	RecordWriter *writer;
 	Transform  *transform;
 	Rejects    *rejects;
@@ -135,6 +146,7 @@ read_request(const FlowRun *run)
 	request->windowed = run->request.pull_end != DT_NOEND;
 	request->modified_from = run->request.pull_start;
 	request->modified_before = run->request.pull_end;
+	request->position = run->request.position;
 	request->need_types = needs_types(plan);
 	request->sample_records = SAMPLE_DEFAULT;
 	if (plan->map_all && plan->include_new && plan->destination.connector->fixed_schema != NULL &&
@@ -194,22 +206,82 @@ refuse_if_all_failed(FlowRun *run)
 					   run->rejects->count, run->rejects->first));
 }
 
+static void
+open_source(FlowRun *run)
+{
+	run->read = read_request(run);
+	if (run->changes)
+	{
+		run->read->keyed = true;
+		run->read->keys = capture_take(run->request.flow_id, MAX_CHANGES);
+	}
+	run->reader = run->source->connector->open_reader(run->source, run->read);
+	run->transform = transform_create(run->plan, run->reader);
+}
+
+/* fill the batch, if there is none that has still to be moved */
+static bool
+next_batch(FlowRun *run)
+{
+	Batch	   *batch = run->transform->batch;
+
+	if (run->ahead)
+	{
+		run->ahead = false;
+		return true;
+	}
+	batch_reset(batch);
+	batch->first_record = run->records + 1;
+	return run->reader->next(run->reader, batch);
+}
+
+bool
+flow_run_await(FlowRun *run)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->context);
+
+	open_source(run);
+	if (run->reader->position == NULL)
+		ereport(ERROR,
+				appflow_error(WF_UNSUPPORTED),
+				errmsg("\"%s\" of connector %s has no events", run->plan->source.entity, run->plan->source.connector_type));
+	run->ahead = next_batch(run);
+	run->read->patience = EVENT_PATIENCE_MS;
+	MemoryContextSwitchTo(old);
+	return run->ahead;
+}
+
+void
+flow_run_set_start(FlowRun *run, TimestampTz started_at)
+{
+	run->request.started_at = started_at;
+}
+
+const char *
+flow_run_position(const FlowRun *run)
+{
+	return run->reader != NULL && run->reader->position != NULL ? run->reader->position : "";
+}
+
+/* has a run of events gone on for long enough? */
+static bool
+enough_events(const FlowRun *run)
+{
+	return run->request.position != NULL &&
+		(run->records >= MAX_EVENTS ||
+		 TimestampDifferenceExceeds(run->request.started_at, GetCurrentTimestamp(), EVENT_SECONDS * 1000));
+}
+
 void
 flow_run_transfer(FlowRun *run)
 {
 	MemoryContext old = MemoryContextSwitchTo(run->context);
-	ReadRequest *read = read_request(run);
 	WriteRequest *request;
 	Outcomes	outcomes = {.reject = rejects_add,.reject_late = rejects_add_late,.arg = run->rejects};
 	RecordSet	set;
 
-	if (run->changes)
-	{
-		read->keyed = true;
-		read->keys = capture_take(run->request.flow_id, MAX_CHANGES);
-	}
-	run->reader = run->source->connector->open_reader(run->source, read);
-	run->transform = transform_create(run->plan, run->reader);
+	if (run->reader == NULL)
+		open_source(run);
 	request = write_request(run);
 	request->schema = transform_schema(run->transform);
 	run->writer = run->destination->connector->open_writer(run->destination, request);
@@ -224,9 +296,7 @@ flow_run_transfer(FlowRun *run)
 		Batch	   *batch = run->transform->batch;
 
 		CHECK_FOR_INTERRUPTS();
-		batch_reset(batch);
-		batch->first_record = run->records + 1;
-		if (!run->reader->next(run->reader, batch))
+		if (enough_events(run) || !next_batch(run))
 			break;
 		run->records += batch->nrows;
 		transform_batch(run->transform, &set, &outcomes);

@@ -49,6 +49,7 @@ typedef struct RunRequest
 	TimestampTz started_at;
 	TimestampTz pull_start;		/* records changed from then ... */
 	TimestampTz pull_end;		/* ... until before then; DT_NOEND: all */
+	const char *position;		/* move events from behind there on, "" is now; NULL: no events */
 	RunProgress *progress;
 } RunRequest;
 
@@ -80,6 +81,17 @@ extern bool flow_run_transactional(const FlowRun *run);
  * transaction?
  */
 extern bool flow_run_publishes(const FlowRun *run);
+
+/*
+ * Runs of events: open the source and wait for the first of them, without a
+ * transaction; false if the source ended without.  The others are those that come
+ * soon behind it, and the run begins then.
+ */
+extern bool flow_run_await(FlowRun *run);
+extern void flow_run_set_start(FlowRun *run, TimestampTz started_at);
+
+/* the place behind the events that have been read; "" if it is not known */
+extern const char *flow_run_position(const FlowRun *run);
 
 /*
  * Move the records.  Afterwards all that can fail is done and nothing is

@@ -18,6 +18,7 @@
 #include "apps/postgresql.h"
 #include "catalog/capture.h"
 #include "catalog/pg_class.h"
+#include "catalog/subscription.h"
 #include "compat.h"
 #include "flow/pull_window.h"
 #include "flow/trigger.h"
@@ -32,10 +33,13 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "worker/schedulers.h"
+#include "worker/shared.h"
 
 PG_FUNCTION_INFO_V1(appflow_schedule_times);
 PG_FUNCTION_INFO_V1(appflow_set_watermark);
 PG_FUNCTION_INFO_V1(appflow_limit_flow);
+PG_FUNCTION_INFO_V1(appflow_is_subscribed);
+PG_FUNCTION_INFO_V1(appflow_set_event_position);
 
 static FlowTrigger
 load(const char *name, Jsonb *definition)
@@ -119,15 +123,10 @@ activate_events(const FlowRow *flow)
 {
 	char	   *entity = captured_table(flow->definition);
 
-	if (entity == NULL)
-	{
-		ereport(WARNING,
-				errmsg("flow \"%s\" is active, but this version receives no events from its source: nothing runs it by itself",
-					   flow->flow_name),
-				errhint("Make it a Scheduled or OnDemand flow."));
-		return;
-	}
-	capture_table(flow, entity);
+	if (entity != NULL)
+		capture_table(flow, entity);
+	else
+		subscription_begin(flow->flow_id);
 	expect_scheduler(flow);
 }
 
@@ -167,6 +166,7 @@ operation_deactivate(const FlowRow *flow)
 	if (row->next_at != DT_NOEND)
 		schedule_set(flow->flow_id, row->activated_at, DT_NOEND);
 	capture_end(flow->flow_id);
+	subscription_end(flow->flow_id);
 }
 
 void
@@ -177,8 +177,13 @@ operation_reschedule(const FlowRow *flow, const char *status, Jsonb *definition)
 	TimestampTz now = schedulers_now();
 	char	   *entity;
 
-	if (row->watermark != DT_NOBEGIN && !pull_window_same(flow->definition, definition))
-		schedule_set_watermark(flow->flow_id, DT_NOBEGIN);
+	if (!pull_window_same(flow->definition, definition))
+	{
+		if (row->watermark != DT_NOBEGIN)
+			schedule_set_watermark(flow->flow_id, DT_NOBEGIN);
+		if (trigger.events)
+			subscription_set_position(flow->flow_id, NULL);
+	}
 	if (trigger.scheduled && strcmp(status, "Active") == 0)
 	{
 		if (row->activated_at == DT_NOBEGIN)
@@ -194,6 +199,10 @@ operation_reschedule(const FlowRow *flow, const char *status, Jsonb *definition)
 		capture_table(flow, entity);
 	else
 		capture_end(flow->flow_id);
+	if (trigger.events && strcmp(status, "Active") == 0 && entity == NULL)
+		subscription_begin(flow->flow_id);
+	else
+		subscription_end(flow->flow_id);
 }
 
 /*
@@ -300,5 +309,38 @@ appflow_limit_flow(PG_FUNCTION_ARGS)
 					errmsg("history_runs is not greater than 0"));
 	}
 	flow_set_limits(flow->flow_id, max_run_ms, history_runs);
+	PG_RETURN_VOID();
+}
+
+/* is_subscribed(flow_id bigint) returns boolean: whether a worker listens to the events of the flow */
+Datum
+appflow_is_subscribed(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(shared_subscribed(MyDatabaseId, PG_GETARG_INT64(0)));
+}
+
+/*
+ * set_event_position(flow_name text, position text): the flow goes on behind that
+ * place among the events of its source; null: with what is new.
+ */
+Datum
+appflow_set_event_position(PG_FUNCTION_ARGS)
+{
+	FlowRow    *flow;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("flow name is null"));
+	flow = operation_flow(text_to_cstring(PG_GETARG_TEXT_PP(0)), true);
+	if (strcmp(flow->trigger_type, "Event") != 0)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("flow \"%s\" is not started by events", flow->flow_name));
+	subscription_set_position(flow->flow_id, PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
+
+	/* who listens now begins anew there */
+	if (strcmp(flow->status, "Active") == 0)
+		flow_set_status(flow->flow_id, flow->status, NULL, operation_user_arn());
 	PG_RETURN_VOID();
 }

@@ -12,7 +12,7 @@
 #include "postgres.h"
 
 #include "catalog/access.h"
-#include "catalog/capture.h"
+#include "catalog/flow.h"
 #include "commands/trigger.h"
 #include "compat.h"
 #include "executor/spi.h"
@@ -21,7 +21,7 @@
 #include "utils/uuid.h"
 #include "worker/schedulers.h"
 
-/* seconds after which changes of a table are tried again at the latest; it doubles up to that */
+/* seconds after which events are tried again at the latest; it doubles up to that */
 #define LONGEST_DELAY 300
 
 PG_FUNCTION_INFO_V1(appflow_execution_changed);
@@ -65,23 +65,23 @@ account_failure(const CatalogValue *id)
 }
 
 /*
- * Changes of a table that come while a run goes on, and those that a failed one
- * should have moved, are the next one's.
+ * Events, and changes of a table, that come while a run goes on, and those that a
+ * failed one should have moved, are the next one's.
  */
 static void
-account_changes(const CatalogValue *id, bool failed)
+account_events(const CatalogValue *id, bool failed)
 {
 	int64		flow_id;
 	int64		failures;
 
 	if (catalog_execute("SELECT s.flow_id, s.failures::bigint FROM appflow.flow_schedule s JOIN appflow.flow_execution e "
 						"ON e.flow_id OPERATOR(pg_catalog.=) s.flow_id "
-						"WHERE e.execution_id OPERATOR(pg_catalog.=) $1 AND s.captures OPERATOR(pg_catalog.<>) 0", 1, id) == 0)
+						"WHERE e.execution_id OPERATOR(pg_catalog.=) $1 AND (s.captures OPERATOR(pg_catalog.<>) 0 OR s.subscribes)", 1, id) == 0)
 		return;
 	flow_id = catalog_get_int64(0, 1);
 	failures = catalog_get_int64(0, 2);
 	if (failed)
-		capture_delay(flow_id, schedulers_now() + Min(INT64CONST(1) << Min(failures, 20), LONGEST_DELAY) * USECS_PER_SEC);
+		schedule_delay(flow_id, schedulers_now() + Min(INT64CONST(1) << Min(failures, 20), LONGEST_DELAY) * USECS_PER_SEC);
 	schedulers_nudge_at_commit();
 }
 
@@ -109,7 +109,7 @@ appflow_execution_changed(PG_FUNCTION_ARGS)
 		account_success(&value);
 	else if (strcmp(status, "Error") == 0)
 		account_failure(&value);
-	account_changes(&value, strcmp(status, "Error") == 0);
+	account_events(&value, strcmp(status, "Error") == 0);
 	catalog_end(&access);
 	PG_RETURN_POINTER(NULL);
 }

@@ -85,7 +85,8 @@ appflow_announce_run(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = trigger_data(fcinfo);
 	CatalogAccess access;
-	CatalogValue value = catalog_uuid(DatumGetUUIDP(column(data, data->tg_newtuple, "execution_id")));
+	HeapTuple	tuple = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
+	CatalogValue value = catalog_uuid(DatumGetUUIDP(column(data, tuple, "execution_id")));
 
 	catalog_begin(&access);
 	catalog_execute(SEND("SELECT CASE e.status WHEN 'InProgress' THEN 'AppFlow Start Flow Run Report' "

@@ -28,6 +28,7 @@
 #include "worker/worker.h"
 
 static int	max_workers = 4;
+static int	max_subscriptions = 4;
 int			worker_max_run_time = 48 * 60 * 60;
 
 /* what is to be done at commit */
@@ -40,30 +41,52 @@ typedef struct PendingCancel
 static bool wake_wanted;
 static List *cancels;			/* of PendingCancel *, in TopTransactionContext */
 
-bool
-worker_launch(Oid database, const char **reason)
+/* a background worker of that function for the slot, with a number that tells it more */
+static bool
+register_worker(Oid database, int slot, const char *function, const char *type, int64 number)
 {
 	BackgroundWorker worker = {0};
-	int			slot = shared_reserve(database, max_workers);
-
-	*reason = NULL;
-	if (slot < 0)
-		return true;			/* the workers that are there see to it */
 
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	snprintf(worker.bgw_library_name, BGW_MAXLEN, "appflow");
-	snprintf(worker.bgw_function_name, BGW_MAXLEN, "appflow_worker_main");
-	snprintf(worker.bgw_name, BGW_MAXLEN, "appflow worker for database %u", database);
-	snprintf(worker.bgw_type, BGW_MAXLEN, "appflow worker");
+	snprintf(worker.bgw_function_name, BGW_MAXLEN, "%s", function);
+	snprintf(worker.bgw_name, BGW_MAXLEN, "%s for database %u", type, database);
+	snprintf(worker.bgw_type, BGW_MAXLEN, "%s", type);
 	worker.bgw_main_arg = ObjectIdGetDatum(database);
 	memcpy(worker.bgw_extra, &slot, sizeof(slot));
+	memcpy(worker.bgw_extra + sizeof(slot), &number, sizeof(number));
 	if (RegisterDynamicBackgroundWorker(&worker, NULL))
 		return true;
 	shared_unreserve(slot);
+	return false;
+}
+
+bool
+worker_launch(Oid database, const char **reason)
+{
+	int			slot = shared_reserve(database, max_workers);
+
+	*reason = NULL;
+	if (slot < 0)
+		return true;			/* the workers that are there see to it */
+	if (register_worker(database, slot, "appflow_worker_main", "appflow worker", 0))
+		return true;
 	*reason = "no background worker slot is free, see max_worker_processes";
 	return false;
+}
+
+bool
+worker_launch_subscription(Oid database, int64 flow_id, const char **reason)
+{
+	int			slot = shared_reserve_subscription(database, flow_id, max_subscriptions);
+
+	*reason = "there are as many as appflow.max_subscriptions allows";
+	if (slot < 0)
+		return false;
+	*reason = "no background worker slot is free, see max_worker_processes";
+	return register_worker(database, slot, "appflow_subscriber_main", "appflow subscription", flow_id);
 }
 
 static void
@@ -159,6 +182,13 @@ worker_define_settings(void)
 							"Further runs wait. Each takes a background worker (max_worker_processes).",
 							&max_workers,
 							4, 1, MAX_WORKERS,
+							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("appflow.max_subscriptions",
+							"Flows that listen to events of applications at the same time, at most.",
+							"Each takes a background worker (max_worker_processes), besides those of appflow.max_workers.",
+							&max_subscriptions,
+							4, 0, MAX_WORKERS,
 							PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("appflow.max_run_time",

@@ -21,12 +21,14 @@
 #include "access/xact.h"
 #include "catalog/capture.h"
 #include "catalog/flow.h"
+#include "catalog/subscription.h"
 #include "commands/extension.h"
 #include "compat.h"
 #include "flow/trigger.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "portability/instr_time.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
@@ -53,6 +55,9 @@
 /* woken again and again, look no more often than that */
 #define SHORTEST_SLEEP_MS 50
 
+/* when there is no worker for a subscription, try again after that */
+#define SUBSCRIBE_AGAIN (60 * USECS_PER_SEC)
+
 /* so long after being woken, look at triggers; and again when a table was in use */
 #define TIDY_AFTER (5 * USECS_PER_SEC)
 #define TIDY_AGAIN (60 * USECS_PER_SEC)
@@ -63,6 +68,9 @@
 #define FORGET_RUNS 1000
 
 #define DEFAULT_WINDOW (30 * USECS_PER_DAY)
+
+/* a run that is recorded as going on may have lost its worker */
+static bool doubtful = true;
 
 static bool
 begin_tick(void)
@@ -112,17 +120,21 @@ decide(const ScheduleRow *row, TimestampTz now)
 
 	decision->flow_id = row->flow_id;
 	decision->due_at = decision->next_at = decision->pull_start = decision->pull_end = DT_NOEND;
+	if (!row->active)
+		return decision;		/* it has become Errored, say */
 	if (problem != NULL || !trigger.scheduled)
 	{
+		decision->problem = psprintf("The flow has no schedule that can be carried out: %s. Update the flow.",
+									 problem ? problem : "none is there");
 		ereport(LOG,
-				errmsg("flow \"%s\" is no longer run: %s", row->flow_name,
-					   problem ? problem : "it has no schedule"));
+				errmsg("flow \"%s\" is Errored: %s", row->flow_name, decision->problem));
 		return decision;
 	}
 	decision->next_at = trigger_next(&trigger, row->activated_at, now);
 	if (row->busy)
 	{
 		decision->skipped = true;
+		doubtful = true;
 		ereport(LOG,
 				errmsg("flow \"%s\" is due, but a run of it is going on: skipped", row->flow_name));
 		return decision;
@@ -157,7 +169,74 @@ tick(TimestampTz now, int *runs)
 	}
 	if (decisions != NIL)
 		schedule_decide(decisions);
+	foreach(lc, decisions)
+	{
+		ScheduleDecision *decision = lfirst(lc);
+
+		if (decision->problem != NULL)
+			flow_set_status(decision->flow_id, "Errored", decision->problem, "appflow scheduler");
+	}
 	return list_length(due);
+}
+
+/*
+ * Record the end of runs whose workers died, so that their flows are run again;
+ * a worker removes later what they left.  false: the extension is gone.
+ */
+static bool
+reap(void)
+{
+	ListCell   *lc;
+
+	doubtful = false;
+	if (!begin_tick())
+		return false;
+	foreach(lc, execution_reap())
+		ereport(LOG,
+				errmsg("a run of flow \"%s\" lost its worker", ((ExecutionRow *) lfirst(lc))->flow_name));
+	end_tick();
+	return true;
+}
+
+/*
+ * Have a worker listen for each flow that is to listen to events of its source, and
+ * for no other; returns when to try again those that cannot be had now.
+ */
+static TimestampTz
+keep_subscriptions(List *wanted, TimestampTz now)
+{
+	int			n = list_length(wanted);
+	int64	   *flows = palloc(sizeof(int64) * (n + 1));
+	int64	   *versions = palloc(sizeof(int64) * (n + 1));
+	TimestampTz next = DT_NOEND;
+	const char *reason;
+	ListCell   *lc;
+
+	foreach(lc, wanted)
+	{
+		SubscriptionRow *row = lfirst(lc);
+
+		flows[foreach_current_index(lc)] = row->flow_id;
+		versions[foreach_current_index(lc)] = row->version;
+	}
+	shared_keep_subscriptions(MyDatabaseId, n, flows, versions);
+	foreach(lc, wanted)
+	{
+		SubscriptionRow *row = lfirst(lc);
+
+		if (shared_subscribed(MyDatabaseId, row->flow_id))
+			continue;
+		doubtful = true;
+		if (row->not_before > now)
+			next = Min(next, row->not_before);
+		else if (!worker_launch_subscription(MyDatabaseId, row->flow_id, &reason))
+		{
+			ereport(LOG,
+					errmsg("a flow that listens to events waits for a worker: %s", reason));
+			return Min(next, now + SUBSCRIBE_AGAIN);
+		}
+	}
+	return next;
 }
 
 /* as many workers as there are runs for them; true if none could be had and this is to be repeated */
@@ -263,16 +342,23 @@ tidy(TimestampTz now)
 static bool
 look(TimestampTz *next)
 {
+	MemoryContext context = CurrentMemoryContext;
 	static bool starved = true;	/* at start there may be runs that nobody has taken */
 
 	for (;;)
 	{
 		TimestampTz now = schedulers_now();
 		TimestampTz next_change;
+		List	   *subscriptions = NIL;
 		int			runs;
 		int			flows;
+		instr_time	begin;
+		instr_time	duration;
 
 		CHECK_FOR_INTERRUPTS();
+		if (doubtful && !reap())
+			return false;
+		INSTR_TIME_SET_CURRENT(begin);
 		if (!begin_tick())
 			return false;
 		pgstat_report_activity(STATE_RUNNING, "appflow: starting flows that are due");
@@ -283,13 +369,22 @@ look(TimestampTz *next)
 		if (starved && runs == 0 && schedule_work_left())
 			runs = 1;
 		if (flows < TICK_FLOWS)
+		{
 			*next = Min(schedule_first(), next_change);
+			MemoryContextSwitchTo(context);
+			subscriptions = subscription_list();
+		}
 		end_tick();
+		INSTR_TIME_SET_CURRENT(duration);
+		INSTR_TIME_SUBTRACT(duration, begin);
+		schedulers_count_tick(flows, runs, INSTR_TIME_GET_MICROSEC(duration));
 		starved = get_workers(Min(runs, MAX_WORKERS));
 		if (starved)
 			*next = Min(*next, now + FIRST_RETRY_MS * INT64CONST(1000));
 		if (flows < TICK_FLOWS)
 		{
+			*next = Min(*next, keep_subscriptions(subscriptions, now));
+
 			/* somebody changes that flow's row at this moment */
 			if (*next <= now)
 				*next = now + FIRST_RETRY_MS * INT64CONST(1000);
@@ -374,6 +469,7 @@ appflow_scheduler_main(Datum argument)
 		}
 		if (next != DT_NOEND)
 			sleep = Min(sleep, TimestampDifferenceMilliseconds(now, next));
+		schedulers_count_wake();
 		woken = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep, event);
 		if (woken & WL_LATCH_SET)
 		{

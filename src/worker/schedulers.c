@@ -13,10 +13,12 @@
 #include <limits.h>
 #include <signal.h>
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "compat.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "storage/condition_variable.h"
@@ -33,6 +35,7 @@
 
 PG_FUNCTION_INFO_V1(appflow_wake_scheduler);
 PG_FUNCTION_INFO_V1(appflow_schedule_changed);
+PG_FUNCTION_INFO_V1(appflow_scheduler_activity);
 
 /* a scheduler that has not come by then never will */
 #define RESERVATION_MS (60 * 1000)
@@ -59,6 +62,14 @@ typedef struct SchedulerSlot
 	Latch	   *latch;			/* of a process slot: there as long as the server */
 	TimestampTz started_at;
 	bool		absent;
+
+	/* since then */
+	int64		wakes;			/* times that it went to sleep */
+	int64		ticks;
+	int64		flows;			/* that were due */
+	int64		runs;			/* that were asked for */
+	int64		last_us;		/* that a tick took */
+	int64		longest_us;
 } SchedulerSlot;
 
 typedef struct SchedulersState
@@ -381,6 +392,40 @@ appflow_wake_scheduler(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(running);
 }
 
+/*
+ * scheduler_activity() returns record: what the scheduler of this database has
+ * done; all null if there is none.
+ */
+Datum
+appflow_scheduler_activity(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[8] = {0};
+	bool		nulls[8];
+	SchedulerSlot *slot;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	memset(nulls, true, sizeof(nulls));
+	attach();
+	LWLockAcquire(&state->lock, LW_SHARED);
+	slot = find(MyDatabaseId);
+	if (slot != NULL && slot->state == SCHEDULER_RUNNING)
+	{
+		memset(nulls, false, sizeof(nulls));
+		values[0] = Int32GetDatum(slot->pid);
+		values[1] = TimestampTzGetDatum(slot->started_at);
+		values[2] = Int64GetDatum(slot->wakes);
+		values[3] = Int64GetDatum(slot->ticks);
+		values[4] = Int64GetDatum(slot->flows);
+		values[5] = Int64GetDatum(slot->runs);
+		values[6] = Float8GetDatum((double) slot->last_us / 1000);
+		values[7] = Float8GetDatum((double) slot->longest_us / 1000);
+	}
+	LWLockRelease(&state->lock);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
 /* trigger on the schedules: whoever changes them, the scheduler is told */
 Datum
 appflow_schedule_changed(PG_FUNCTION_ARGS)
@@ -550,6 +595,26 @@ schedulers_attach(int slot, Oid database)
 		ConditionVariableBroadcast(&state->changed);
 	}
 	return ours;
+}
+
+void
+schedulers_count_wake(void)
+{
+	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+	own->wakes++;
+	LWLockRelease(&state->lock);
+}
+
+void
+schedulers_count_tick(int flows, int runs, uint64 microseconds)
+{
+	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
+	own->ticks++;
+	own->flows += flows;
+	own->runs += runs;
+	own->last_us = microseconds;
+	own->longest_us = Max(own->longest_us, (int64) microseconds);
+	LWLockRelease(&state->lock);
 }
 
 void

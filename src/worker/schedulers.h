@@ -108,6 +108,10 @@ extern bool schedulers_starting(void);
 /* Take over a reserved slot; false if it is not wanted any more.  Freed at exit. */
 extern bool schedulers_attach(int slot, Oid database);
 
+/* What a scheduler has done, for scheduler_activity(). */
+extern void schedulers_count_wake(void);
+extern void schedulers_count_tick(int flows, int runs, uint64 microseconds);
+
 /* Remember that the database has no extension. */
 extern void schedulers_set_absent(void);
 

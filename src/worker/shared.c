@@ -124,15 +124,14 @@ remember(Oid database)
 		shared->waiting[shared->nwaiting++] = database;
 }
 
-int
-shared_reserve(Oid database, int max_workers)
+/* a free slot, if those of its kind that are taken are fewer than the limit; with the lock */
+static int
+reserve(Oid database, int64 subscription, int limit)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	int			used = 0;
 	int			result = -1;
 
-	attach();
-	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < MAX_WORKERS; i++)
 	{
 		RunSlot    *slot = &shared->slots[i];
@@ -141,30 +140,86 @@ shared_reserve(Oid database, int max_workers)
 			TimestampDifferenceExceeds(slot->reserved_at, now, RESERVATION_MS))
 			slot->state = SLOT_FREE;
 		if (slot->state != SLOT_FREE)
-			used++;
+			used += (slot->subscription != 0) == (subscription != 0);
 
 		/* take the free slot that has been unused longest: its last run may still be looked at */
 		else if (result < 0 || slot->started_at < shared->slots[result].started_at)
 			result = i;
 	}
-	if (used >= max_workers)
-		result = -1;
-	if (result >= 0)
-	{
-		RunSlot    *slot = &shared->slots[result];
+	if (used >= limit || result < 0)
+		return -1;
+	shared->slots[result].state = SLOT_RESERVED;
+	shared->slots[result].reserved_at = now;
+	shared->slots[result].database = database;
+	shared->slots[result].subscription = subscription;
+	shared->slots[result].version = 0;
+	shared->slots[result].pid = 0;
+	shared->slots[result].execution = no_execution;
+	shared->slots[result].running = false;
+	shared->slots[result].lost = false;
+	return result;
+}
 
-		slot->state = SLOT_RESERVED;
-		slot->reserved_at = now;
-		slot->database = database;
-		slot->pid = 0;
-		slot->execution = no_execution;
-		slot->running = false;
-		slot->lost = false;
-	}
-	else
+int
+shared_reserve(Oid database, int max_workers)
+{
+	int			result;
+
+	attach();
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	result = reserve(database, 0, max_workers);
+	if (result < 0)
 		remember(database);
 	LWLockRelease(&shared->lock);
 	return result;
+}
+
+int
+shared_reserve_subscription(Oid database, int64 flow_id, int max_subscriptions)
+{
+	int			result;
+
+	attach();
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	result = reserve(database, flow_id, max_subscriptions);
+	LWLockRelease(&shared->lock);
+	return result;
+}
+
+bool
+shared_subscribed(Oid database, int64 flow_id)
+{
+	bool		subscribed = false;
+
+	attach();
+	LWLockAcquire(&shared->lock, LW_SHARED);
+	for (int i = 0; i < MAX_WORKERS; i++)
+	{
+		RunSlot    *slot = &shared->slots[i];
+
+		subscribed |= slot->state != SLOT_FREE && slot->subscription == flow_id && slot->database == database;
+	}
+	LWLockRelease(&shared->lock);
+	return subscribed;
+}
+
+void
+shared_keep_subscriptions(Oid database, int nflows, const int64 *flows, const int64 *versions)
+{
+	attach();
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAX_WORKERS; i++)
+	{
+		RunSlot    *slot = &shared->slots[i];
+		bool		keep = slot->state != SLOT_WORKING || slot->subscription == 0 || slot->database != database ||
+			slot->version == 0;
+
+		for (int j = 0; j < nflows && !keep; j++)
+			keep = slot->subscription == flows[j] && slot->version == versions[j];
+		if (!keep)
+			kill(slot->pid, SIGUSR2);
+	}
+	LWLockRelease(&shared->lock);
 }
 
 void
@@ -173,7 +228,8 @@ shared_unreserve(int slot)
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	if (shared->slots[slot].state == SLOT_RESERVED)
 		shared->slots[slot].state = SLOT_FREE;
-	remember(shared->slots[slot].database);
+	if (shared->slots[slot].subscription == 0)
+		remember(shared->slots[slot].database);
 	LWLockRelease(&shared->lock);
 }
 
@@ -319,6 +375,14 @@ shared_end_run(void)
 	ConditionVariableBroadcast(&shared->ended);
 }
 
+void
+shared_set_version(int64 version)
+{
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	own->version = version;
+	LWLockRelease(&shared->lock);
+}
+
 RunProgress *
 shared_progress(void)
 {
@@ -357,12 +421,12 @@ shared_detach(bool *lost)
 	own->running = false;
 	own->state = SLOT_FREE;
 	own->pid = 0;
-	own = NULL;
-	if (shared->nwaiting > 0)
+	if (shared->nwaiting > 0 && own->subscription == 0)
 	{
 		waiting = shared->waiting[0];
 		memmove(shared->waiting, shared->waiting + 1, sizeof(Oid) * --shared->nwaiting);
 	}
+	own = NULL;
 	LWLockRelease(&shared->lock);
 	ConditionVariableBroadcast(&shared->ended);
 	return waiting;

@@ -35,6 +35,8 @@ typedef struct RunSlot
 {
 	SlotState	state;
 	Oid			database;
+	int64		subscription;	/* flow that it carries out runs of, as its events come; 0: any runs */
+	int64		version;		/* of that flow, as the worker knows it; 0: not yet */
 	pid_t		pid;			/* SLOT_WORKING */
 	TimestampTz reserved_at;
 	pg_uuid_t	execution;		/* zero: none yet */
@@ -63,6 +65,21 @@ extern int64 shared_incarnation(void);
  */
 extern int	shared_reserve(Oid database, int max_workers);
 extern void shared_unreserve(int slot);
+
+/* The same for the events of a flow, with a limit of its own; nobody remembers it. */
+extern int	shared_reserve_subscription(Oid database, int64 flow_id, int max_subscriptions);
+
+/* Has the flow a worker for its events, or will it have one soon? */
+extern bool shared_subscribed(Oid database, int64 flow_id);
+
+/* The worker for events knows that version of its flow. */
+extern void shared_set_version(int64 version);
+
+/*
+ * Have workers for events of flows of the database go, after their runs: those that are
+ * not among these flows in these versions.
+ */
+extern void shared_keep_subscriptions(Oid database, int nflows, const int64 *flows, const int64 *versions);
 
 /*
  * Ask the worker that carries out the run to end it.  A run that no worker has

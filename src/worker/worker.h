@@ -36,10 +36,19 @@ extern void worker_cancel_at_commit(const pg_uuid_t *execution);
  */
 extern bool worker_launch(Oid database, const char **reason);
 
-/* ---------- runner.c ---------- */
+/* The same for a worker that listens to events of a flow; false also when the limit is reached. */
+extern bool worker_launch_subscription(Oid database, int64 flow_id, const char **reason);
+
+/* ---------- subscriber.c ---------- */
+
+extern PGDLLEXPORT void appflow_subscriber_main(Datum argument);
+
+/* ---------- execute.c ---------- */
 
 /* Settings that a background worker depends on, whatever the database or its owner set. */
 extern void worker_override_settings(void);
+
+/* ---------- runner.c ---------- */
 
 extern PGDLLEXPORT void appflow_worker_main(Datum argument);
 
