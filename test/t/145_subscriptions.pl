@@ -9,7 +9,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $sf = AppflowTest::SalesforceWrite->new('subscriptions', q(shared_preload_libraries = 'appflow'), 'max_worker_processes = 24', 'restart_after_crash = on');
+my $sf = AppflowTest::SalesforceWrite->new('subscriptions',
+	settings => [ q(shared_preload_libraries = 'appflow'), 'max_worker_processes = 24', 'restart_after_crash = on' ]);
 my $node = $sf->{node};
 sub sql { return $sf->sql($_[0]) }
 sub eventually
