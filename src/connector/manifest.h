@@ -150,6 +150,9 @@ typedef struct ManifestFilter
 	const char *quote;
 	ManifestPairs escape;
 	ManifestUnless unless;
+	const char *characters;		/* of literals of text that can be sent; NULL: any */
+	int			length;			/* of them; 0: any */
+	int			settled;		/* seconds; 0: it does not matter */
 	int			exact;
 } ManifestFilter;
 
@@ -180,10 +183,18 @@ typedef struct ManifestQuery
 	ManifestTexts last;
 } ManifestQuery;
 
+/* a way to read that tells for certain only what changed some time ago */
+typedef struct ManifestSettled
+{
+	const char *field;
+	int			seconds;
+} ManifestSettled;
+
 typedef struct ManifestRead
 {
 	ManifestCall call;
 	int			when_filtered;
+	ManifestSettled *settled;	/* NULL: it does not matter */
 	const char *records;
 	int			may_lack_records;
 	ManifestPaging paging;

@@ -200,6 +200,9 @@ extern Schema *manifest_describe(ConnectorSession *session, const char *name);
 /* the fields that manifest and application tell; those that only records show are not among them */
 extern Schema *manifest_known_fields(ConnectorSession *session, const ManifestEntity *entity, const char *name);
 
+/* Whether a text is made of these characters; "a-z" is all from a to z.  NULL: any. */
+extern bool manifest_made_of(const char *piece, const char *characters);
+
 /* "entity \"x\"" */
 extern char *manifest_what(const char *entity);
 

@@ -45,9 +45,8 @@ no_such_entity(ConnectorSession *session, const char *name)
 			errhint("appflow.list_connector_entities() tells which there are."));
 }
 
-/* whether a piece is made of these characters; "a-z" is all from a to z */
-static bool
-made_of(const char *piece, const char *characters)
+bool
+manifest_made_of(const char *piece, const char *characters)
 {
 	if (characters == NULL)
 		return true;
@@ -85,7 +84,8 @@ manifest_entity(ConnectorSession *session, const char *name)
 		int			length = star_of(entity);
 
 		if (length >= 0 && strncmp(entity->name, name, length) == 0 && name[length] != '\0' &&
-			strchr(name + length, '/') == NULL && made_of(name + length, entity->characters))
+			strchr(name + length, '/') == NULL &&
+			manifest_made_of(name + length, entity->characters))
 			return entity;
 	}
 	no_such_entity(session, name);

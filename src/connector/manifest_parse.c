@@ -263,6 +263,9 @@ static const Key filter_keys[] = {
 	{"quote", KEY_TEXT, AT(ManifestFilter, quote)},
 	{"escape", KEY_PAIRS, AT(ManifestFilter, escape)},
 	{"unless", KEY_OBJECT, AT(ManifestFilter, unless), .table = &unless},
+	{"characters", KEY_TEXT, AT(ManifestFilter, characters)},
+	{"length", KEY_NUMBER, AT(ManifestFilter, length), .minimum = 1, .maximum = 1000000},
+	{"settled", KEY_NUMBER, AT(ManifestFilter, settled), .minimum = 1, .maximum = 1000000},
 	{"exact", KEY_BOOLEAN, AT(ManifestFilter, exact)},
 };
 TABLE(filter, ManifestFilter);
@@ -274,9 +277,16 @@ static const Key query_keys[] = {
 };
 TABLE(query, ManifestQuery);
 
+static const Key settled_keys[] = {
+	{"field", KEY_TEXT, AT(ManifestSettled, field), .required = true},
+	{"seconds", KEY_NUMBER, AT(ManifestSettled, seconds), .required = true, .minimum = 1, .maximum = 1000000},
+};
+TABLE(settled, ManifestSettled);
+
 static const Key read_keys[] = {
 	{NULL, KEY_INCLUDE, .offset = 0, .table = &pages},
 	{"when", KEY_NAME, AT(ManifestRead, when_filtered), .names = when_names},
+	{"settled", KEY_POINTER, AT(ManifestRead, settled), .table = &settled},
 	{"fieldSeparator", KEY_TEXT, AT(ManifestRead, field_separator)},
 	{"query", KEY_OBJECT, AT(ManifestRead, query), .table = &query},
 	{"filters", KEY_OBJECTS, AT(ManifestRead, filters), .table = &filter},
@@ -493,7 +503,7 @@ TABLE(manifest, Manifest);
 static const KeyTable *const all_tables[] = {
 	&manifest, &authentication, &api_key, &oauth2, &custom_auth, &setting, &errors, &exception, &rate_limit, &entity,
 	&list, &field, &describe, &lineage, &pages, &call, &read, &paging, &condition, &query, &filter, &unless, &order,
-	&count, &write, &results, &job
+	&count, &write, &results, &job, &settled
 };
 
 const char *

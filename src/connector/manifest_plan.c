@@ -18,8 +18,12 @@
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 StaticAssertDecl((int) FILTER_IS_NOT_NULL == MANIFEST_OPERATORS - 1, "operators of manifests are those of filters");
+
+/* from PostgreSQL's epoch to that of moments, in microseconds */
+#define EPOCH_DIFFERENCE ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 /* ---------- fields ---------- */
 
@@ -273,6 +277,13 @@ moment_of(const char *operand, FieldType type, int64 *value)
 	return true;
 }
 
+/* the moment so many seconds ago, as moment_of() gives them */
+static int64
+seconds_ago(int seconds)
+{
+	return GetCurrentTimestamp() + EPOCH_DIFFERENCE - seconds * USECS_PER_SEC;
+}
+
 /* one condition on its way to the application */
 typedef struct Sending
 {
@@ -312,6 +323,16 @@ literal(const Sending *sending, const ManifestFilter *rule, int number, bool *ex
 
 		if (!moment_of(operand, sending->type, &value))
 			return NULL;
+		if (rule->settled > 0 && sending->type != FIELD_DATE && value > seconds_ago(rule->settled))
+		{
+			value = seconds_ago(rule->settled);
+			*exact = false;
+		}
+
+		/* seconds of ten digits are what applications take */
+		if ((format == FORMAT_EPOCH || format == FORMAT_EPOCH_FRACTION) && sending->type != FIELD_DATE &&
+			(value < 0 || value >= INT64CONST(10000000000) * USECS_PER_SEC))
+			return NULL;
 		text = manifest_format_time(format, sending->type, value, up, &whole);
 		if (!whole && (filter->operator == FILTER_EQUAL_TO || filter->operator == FILTER_NOT_EQUAL_TO))
 			return NULL;
@@ -323,6 +344,8 @@ literal(const Sending *sending, const ManifestFilter *rule, int number, bool *ex
 	if (sending->type == FIELD_BOOLEAN)
 		return parse_bool(operand, &flag) ? pstrdup(flag ? "true" : "false") : NULL;
 	if (!is_text(sending->type))
+		return NULL;
+	if (!manifest_made_of(operand, rule->characters) || (rule->length > 0 && strlen(operand) != (size_t) rule->length))
 		return NULL;
 	text = escaped(&rule->escape, operand);
 	return rule->quote == NULL ? text : psprintf("%s%s%s", rule->quote, text, rule->quote);
@@ -599,6 +622,30 @@ order_terms(const ReadRequest *request, const ReadPlan *plan)
 	return terms;
 }
 
+/* ---------- ways to read ---------- */
+
+/* whether the filters ask only for what the way tells for certain */
+static bool
+is_settled(const ReadRequest *request, const ManifestSettled *settled)
+{
+	int64		horizon = seconds_ago(settled->seconds);
+	ListCell   *lc;
+
+	foreach(lc, request->filters)
+	{
+		const Filter *filter = lfirst(lc);
+		bool		upper = filter->operator == FILTER_LESS_THAN || filter->operator == FILTER_LESS_THAN_OR_EQUAL_TO ||
+			filter->operator == FILTER_BETWEEN;
+		const char *operand = upper && filter->noperands > 0 ? filter->operands[filter->noperands - 1] : NULL;
+		int64		value;
+
+		if (operand != NULL && strcmp(filter->field, settled->field) == 0 &&
+			moment_of(operand, FIELD_DATETIME, &value) && value <= horizon)
+			return true;
+	}
+	return false;
+}
+
 /* ---------- the plan ---------- */
 
 static List *
@@ -647,6 +694,8 @@ manifest_plan(ConnectorSession *session, ReadRequest *request, const Schema *des
 	{
 		terms = NIL;
 		plan->read = &plan->entity->read.items[i];
+		if (plan->read->settled != NULL && !is_settled(request, plan->read->settled))
+			continue;
 		if (send_filters(session, request, plan, &terms) > 0 || !plan->read->when_filtered)
 			break;
 	}

@@ -37,7 +37,7 @@ is($fields->{subject}{supportedFieldTypeDetails}{v1}{fieldType}, 'String', 'its 
 is($fields->{updated_at}{supportedFieldTypeDetails}{v1}{fieldType}, 'DateTime', 'when it changed');
 is_deeply($fields->{priority}{supportedFieldTypeDetails}{v1}{supportedValues}, [qw(low normal high urgent)], 'its priorities');
 is($fields->{custom_field_360001}{label}, 'Field 1', 'custom fields, by what the account says') or diag(join ' ', sort keys %$fields);
-is($fields->{custom_field_360004}{supportedFieldTypeDetails}{v1}{fieldType}, 'Double', '... with their types');
+is($fields->{custom_field_360002}{supportedFieldTypeDetails}{v1}{fieldType}, 'Double', '... with their types');
 $fields = $app->fields('desk', 'users');
 is($fields->{'user_fields.seats'}{supportedFieldTypeDetails}{v1}{fieldType}, 'Long', 'custom fields of users');
 

@@ -22,6 +22,7 @@ class Instance {
       maximum: 10000, // glide.rest.max.record.limit of our making
       cancelled: 0, // so many reads break off with 200 as long as they ask for more than cancel_above
       cancel_above: 0,
+      gone: [], // columns of any table that are there no more
       hidden: 0 // of so many records the user may see the first only: the limit counts all
     }
     this.tokens = new Tokens('servicenow', 1799)
@@ -94,7 +95,7 @@ class Instance {
   }
 
   columns(name) {
-    return new Map(this.lineage(name).reverse().flatMap((table) => tables[table].columns.map(([element, type, , more]) => [element, { type, reference: more && more.reference }])))
+    return new Map(this.lineage(name).reverse().flatMap((table) => tables[table].columns.filter(([element]) => !this.settings.gone.includes(element)).map(([element, type, , more]) => [element, { type, reference: more && more.reference }])))
   }
 
   // its own rows, and those of the tables that extend it

@@ -64,7 +64,7 @@ const makers = {
     reason: null, reason_id: null, reason_code: 0, created_at: time(n), updated_at: time(n)
   }),
   ticket_fields: (n) => ({
-    id: 360000 + n, type: pick(['text', 'checkbox', 'date', 'integer', 'decimal', 'regexp', 'multiselect', 'tagger'], n), title: `Field ${n}`, raw_title: `Field ${n}`,
+    id: 360000 + n, type: pick(['text', 'decimal', 'checkbox', 'date', 'integer', 'regexp', 'multiselect', 'tagger'], n - 1), title: `Field ${n}`, raw_title: `Field ${n}`,
     description: '', raw_description: '', position: n, active: true, required: false, collapsed_for_agents: false, regexp_for_validation: null,
     title_in_portal: `Field ${n}`, raw_title_in_portal: `Field ${n}`, visible_in_portal: false, editable_in_portal: false, required_in_portal: false,
     tag: null, removable: true, agent_description: null, created_at: time(n), updated_at: time(n)
