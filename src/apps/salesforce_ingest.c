@@ -708,7 +708,8 @@ take_results(IngestJobs *jobs, Jsonb *info, const Outcomes *outcomes)
 					   ", of which " UINT64_FORMAT " failed", job_name(jobs), sent, processed, failed));
 	jobs->writer->base.records += processed - failed;
 	jobs->started = false;		/* all is counted */
-	listed = failed == 0 ? 0 : take_list(jobs, "/failedResults/", NULL, NULL, outcomes);
+	listed = failed == 0 ? 0 : 
+		take_list(jobs, "/failedResults/", "UNKNOWN_EXCEPTION", "Salesforce does not say why it failed", outcomes);
 	if (listed != failed)
 		ereport(ERROR,
 				appflow_error(WF_CONNECTOR),
@@ -727,6 +728,12 @@ take_results(IngestJobs *jobs, Jsonb *info, const Outcomes *outcomes)
 					   sent, processed + listed));
 }
 
+static bool
+is_one_of(const char *state, const char *a, const char *b, const char *c)
+{
+	return strcmp(state, a) == 0 || strcmp(state, b) == 0 || strcmp(state, c) == 0;
+}
+
 /* Wait for the job that is carried out, and say what became of its records. */
 static void
 await(IngestJobs *jobs, const Outcomes *outcomes)
@@ -740,9 +747,12 @@ await(IngestJobs *jobs, const Outcomes *outcomes)
 		MemoryContext old = MemoryContextSwitchTo(jobs->scratch);
 		Jsonb	   *info = ask(jobs, "GET", job_path(jobs, ""), NULL);
 		char	   *state = job_state(info);
-		bool		ended = strcmp(state, "JobComplete") == 0 || strcmp(state, "Failed") == 0 ||
-			strcmp(state, "Aborted") == 0;
+		bool		ended = is_one_of(state, "JobComplete", "Failed", "Aborted");
 
+		if (!ended && !is_one_of(state, "Open", "UploadComplete", "InProgress"))
+			ereport(ERROR,
+					appflow_error(WF_CONNECTOR),
+					errmsg("Salesforce says of %s that its state is \"%s\", which is not known", job_name(jobs), state));
 		if (ended)
 			take_results(jobs, info, outcomes);
 		MemoryContextSwitchTo(old);

@@ -155,6 +155,8 @@ const faults = {
   error: (c, f) => c.error(f.status, f.code, f.message),
   html: (c) => { c.response.writeHead(200, { 'Content-Type': 'text/html' }); c.response.end('<!DOCTYPE html><html><head><title>Down for Maintenance</title></head></html>') },
   hang: () => {},
+  // {status, text}
+  body: (c, f) => c.send(f.status || 200, { 'Content-Type': f.type || 'application/json' }, f.text),
   reset: (c) => c.request.socket.destroy()
 }
 const garble = {
