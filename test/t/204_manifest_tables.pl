@@ -93,4 +93,24 @@ is($rest->sql('PREPARE p (bigint) AS SELECT title FROM there.books WHERE id = $1
 	"Title 9\nTi,tle \"10\" \xc3\xa4", 'parameters of a prepared statement');
 is($rest->sql('SELECT h.id, t.title FROM here.books h JOIN there.books t USING (id) WHERE h.price BETWEEN 3 AND 5 ORDER BY 1'), "2|Title 2\n3|Title 3", 'a join');
 
+# ---------- memory stays as it is, however many pages ----------
+
+my @big = ({ name => 'id', type => 'Long' }, { name => 'title' }, { name => 'changed', type => 'DateTime', format => 'epoch' }, { name => 'tag', path => 'extra[id=36].value' });
+$rest->register('big', 'basic', emptyIsNull => $true, entities => [ { name => 'endless', fields => \@big,
+	read => { path => '/endless/books', parameters => { cursor => '{cursor}' }, records => 'books', paging => { kind => 'cursor', size => 1000, next => 'next' } } } ]);
+$rest->sql('CREATE SERVER big FOREIGN DATA WRAPPER appflow_fdw OPTIONS (connector_profile \'big\'); IMPORT FOREIGN SCHEMA "Objects" FROM SERVER big INTO there');
+$rest->control('set?count=200000');
+my $read = 'SELECT count(*), max(id), max(tag), max(changed) FROM there.endless%s';
+my @read = split /\n/, $rest->sql(join '; ', sprintf($read, ' WHERE id < 1000'),
+	'CREATE TEMP TABLE before AS SELECT substring(pg_read_file(\'/proc/self/status\') FROM \'VmHWM:\s+(\d+)\')::int AS kb', sprintf($read, ''),
+	'SELECT substring(pg_read_file(\'/proc/self/status\') FROM \'VmHWM:\s+(\d+)\')::int - kb FROM before');
+is($read[1], '200000|199999|v99999|2026-01-03 07:33:19+00', 'two hundred pages');
+cmp_ok($read[2], '<', 8192, 'in no more memory than one');
+
+# ---------- the short form ----------
+
+$rest->sql(q{SELECT appflow.sync('library', 'books', into_table => 'public.synced')});
+$rest->sql(q{CALL appflow.run_flow('library-books')});
+is($rest->sql('SELECT count(*), min(author) FROM public.synced'), '57|Author 0', 'appflow.sync() makes a table of an entity, and fills it');
+
 done_testing();

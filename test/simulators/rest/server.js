@@ -273,6 +273,16 @@ const routes = {
   'none/books' (req, res) { reply(res, 200, '{"data":[]}') },
   'null/books' (req, res) { reply(res, 200, '{"books":null}') },
   'moody/books' (req, res) { reply(res, Number(trouble.status || 500), trouble.text || { error: { code: 'moody', message: 'not today' } }) },
+  // as many as wanted, 1,000 to a page
+  'endless/books' (req, res, query) {
+    const from = query.has('cursor') ? unmark(query.get('cursor')) : 0
+    const count = Number(trouble.count || 5000)
+    let text = '{"books":['
+    for (let i = from; i < Math.min(from + 1000, count); i++) {
+      text += `${i > from ? ',' : ''}{"id":${i},"title":"Title ${i}","price":${i}.5,"changed":${1767225600 + i},"note":"","author":{"name":"Author ${i % 5}"},"extra":[{"id":36,"value":"v${i}"}]}`
+    }
+    reply(res, 200, `${text}],"next":${from + 1000 < count ? `"${mark(from + 1000)}"` : null}}`)
+  },
   'ratelimit/books' (req, res, query) {
     const left = trouble.left === undefined ? 1 : Number(trouble.left)
     reply(res, 200, { books: books.slice(0, 2) }, { 'X-Left': String(left), 'X-Reset': String(trouble.reset || 1) })
