@@ -133,7 +133,21 @@ method_of(const ManifestCall *call)
 	return call->body != NULL || call->form.count > 0 ? "POST" : "GET";
 }
 
-/* a template of the path, all of whose values must be there */
+/* whether a path has a piece that means another place than its own */
+static bool
+has_dots(const char *path)
+{
+	for (const char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/'))
+	{
+		size_t		length = strcspn(slash + 1, "/?");
+
+		if ((length == 1 && slash[1] == '.') || (length == 2 && slash[1] == '.' && slash[2] == '.'))
+			return true;
+	}
+	return false;
+}
+
+/* a template of the path, all of whose values must be there and no way out of it */
 static char *
 expand_path(ConnectorSession *session, const ManifestValues *values, const char *template)
 {
@@ -146,6 +160,11 @@ expand_path(ConnectorSession *session, const ManifestValues *values, const char 
 					   session_application(session)),
 				errhint("See the properties of connector profile \"%s\" and the flow's custom properties.",
 						session->profile_name));
+	if (has_dots(path))
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("\"%s\" is not a path of connector \"%s\": a name in it is \".\" or \"..\"", path,
+					   session_application(session)));
 	return path;
 }
 

@@ -227,6 +227,45 @@ manifest_base_url(const ConnectorSession *session)
 	return url;
 }
 
+/* ---------- settings of a flow's end ---------- */
+
+static bool
+is_value_of(const ManifestSetting *setting, const char *value)
+{
+	for (int i = 0; i < setting->values.count; i++)
+	{
+		if (strcmp(setting->values.items[i], value) == 0)
+			return true;
+	}
+	return setting->values.count == 0;
+}
+
+void
+manifest_check_settings(const ConnectorSession *session, Jsonb *settings, bool source)
+{
+	const Manifest *manifest = manifest_of(session);
+
+	for (int i = 0; i < manifest->settings.count; i++)
+	{
+		const ManifestSetting *setting = &manifest->settings.items[i];
+		char	   *value;
+
+		if (setting->scope != SCOPE_BOTH && setting->scope != (source ? SCOPE_SOURCE : SCOPE_DESTINATION))
+			continue;
+		value = jsonb_get_text(settings, setting->key);
+		if (value == NULL && setting->required && setting->otherwise == NULL)
+			ereport(ERROR,
+					appflow_error(WF_VALIDATION),
+					errmsg("customProperties.%s is missing, connector \"%s\" requires it of a %s", setting->key,
+						   session_application(session), source ? "source" : "destination"));
+		if (value != NULL && !is_value_of(setting, value))
+			ereport(ERROR,
+					appflow_error(WF_VALIDATION),
+					errmsg("customProperties.%s cannot be \"%s\", connector \"%s\" has other values for it, such as \"%s\"",
+						   setting->key, value, session_application(session), setting->values.items[0]));
+	}
+}
+
 /* ---------- the connector ---------- */
 
 Connector *

@@ -86,6 +86,9 @@ extern char *manifest_expand(const ManifestValues *values, const char *template,
 /* The same, with {credential.NAME} from a credentialsMap. */
 extern char *manifest_expand_credentials(const ConnectorSession *session, const char *template, Jsonb *credentials);
 
+/* Raise what is wrong with the customProperties of a flow's end (NULL: there are none). */
+extern void manifest_check_settings(const ConnectorSession *session, Jsonb *settings, bool source);
+
 static inline const Manifest *
 manifest_of(const ConnectorSession *session)
 {

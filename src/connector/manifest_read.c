@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "record/errors.h"
 #include "record/infer.h"
+#include "record/jsonb_access.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
@@ -631,6 +632,7 @@ manifest_open_reader(ConnectorSession *session, ReadRequest *request)
 	const Schema *described = request->described;
 	ReadPlan   *plan;
 
+	manifest_check_settings(session, jsonb_get_container(request->properties, "customProperties"), true);
 	if (described == NULL)
 	{
 		Schema	   *schema = manifest_known_fields(session, entity, request->entity);

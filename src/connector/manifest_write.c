@@ -292,6 +292,13 @@ finish_call(ManifestWriter *writer, HttpCall *call)
 
 	if (call->status >= 300 && call->status < 400)
 		session_raise(writer->session, call, writer->what, NULL, NULL);
+	if (writer->operation == WRITE_DELETE && write->batch == 1 && call->attempts > 1 &&
+		(call->status == 404 || call->status == 410))
+	{
+		/* gone by an attempt whose answer was lost */
+		accept(writer, writer->sent[0], NULL);
+		return;
+	}
 	if (call->status >= 400)
 	{
 		if (!refuses_records(writer, call->status))
@@ -361,6 +368,11 @@ take_ids(ManifestWriter *writer, uint32 index, StringInfo joined)
 			return false;
 		}
 		texts[i] = cell_text_cstring(cell, writer->base.schema->fields[writer->ids[i]].type);
+		if (writer->write->ids_in_path && (strcmp(texts[i], ".") == 0 || strcmp(texts[i], "..") == 0))
+		{
+			reject(writer, index, "INVALID_ID", psprintf("\"%s\" cannot be in a path", texts[i]));
+			return false;
+		}
 	}
 	if (writer->nids == 1)
 		appendStringInfo(joined, "%s%s", joined->len > 0 ? "," : "", texts[0]);
@@ -592,6 +604,7 @@ manifest_open_writer(ConnectorSession *session, WriteRequest *request)
 	writer->values.session = session;
 	writer->values.entity = pstrdup(request->entity);
 	writer->values.settings = jsonb_get_container(request->properties, "customProperties");
+	manifest_check_settings(session, writer->values.settings, false);
 	writer->shape = record_shape_create(writer->write->nulls < 0 ? request->operation != WRITE_INSERT :
 										writer->write->nulls);
 	described = manifest_known_fields(session, entity, request->entity);

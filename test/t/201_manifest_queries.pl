@@ -167,6 +167,7 @@ is($rest->move('queries', 'shelves/S1', into => 'public.book', map => [ ['id'], 
 is($rest->sql('SELECT DISTINCT shelf FROM book'), 'S1', 'whose records know where they are from');
 like($rest->move('queries', 'book', into => 'public.book', map => [ ['id'], [ 'hull', 'title' ] ]), qr/^WF400: .*: entity "book" of queries has no field "hull"/, 'a field that is none');
 like($rest->move('queries', 'boats', into => 'public.book', map => [ ['id'] ]), qr/^WF400: .*: queries has no entity "boats"/, 'an entity that is none');
+like($rest->move('queries', 'shelves/..', into => 'public.book', map => [ ['id'] ]), qr/^WF400: .*"\/shelves\/\.\.\/books" is not a path of connector "queries"/, 'a name that leads elsewhere');
 is($rest->move('queries', 'sampled'), 'Successful 57 0', 'all fields of an entity that nobody described');
 
 # ---------- settings of a flow's end ----------
@@ -174,5 +175,35 @@ is($rest->move('queries', 'sampled'), 'Successful 57 0', 'all fields of an entit
 $rest->control('reset');
 is($rest->move('queries', 'parameters', into => 'public.book', map => [ ['id'] ], custom => { language => 'de' }), 'Successful 57 0', 'a custom property');
 is(asked('lang'), 'de', 'is a parameter');
+
+
+$rest->sql($rest->register_sql('settled', { %{ $rest->manifest('basic') }, settings => [
+	{ key => 'language', scope => 'SOURCE', required => $true, values => [ 'de', 'en' ] }, { key => 'shelf', scope => 'SOURCE_AND_DESTINATION', default => '2' } ],
+	entities => [ { name => 'books', fields => \@fields, read => { path => '/offset/books', records => 'result.items', paging => { kind => 'offset', size => 20 },
+		parameters => { start => '{offset}', limit => '{size}', lang => '{setting.language}', shelf => '{setting.shelf}' } } } ] }));
+$rest->sql($rest->profile_sql('settled', 'settled', 'basic'));
+$rest->control('reset');
+is($rest->move('settled', 'books', into => 'public.book', map => [ ['id'] ], custom => { language => 'en' }), 'Successful 19 0', 'settings with a default');
+is(asked('shelf'), 2, 'which is sent');
+is($rest->move('settled', 'books', into => 'public.book', map => [ ['id'] ], custom => { language => 'en', shelf => '0' }), 'Successful 19 0', 'and one that is given');
+like($rest->move('settled', 'books', into => 'public.book', map => [ ['id'] ]), qr/^WF400: .*customProperties\.language is missing, connector "settled" requires it of a source/, 'a setting that is missing');
+like($rest->move('settled', 'books', into => 'public.book', map => [ ['id'] ], custom => { language => 'fr' }),
+	qr/^WF400: .*customProperties\.language cannot be "fr", connector "settled" has other values for it, such as "de"/, 'and one that is wrong');
+
+# ---------- versions ----------
+
+$rest->sql($rest->register_sql('versions', { %{ $rest->manifest('basic') }, basePath => '/{apiVersion}', apiVersions => [ 'open', 'basic' ],
+	headers => { 'X-Version' => '{apiVersion}', 'X-Nothing' => '{property.nothing}' },
+	entities => [ { name => 'books', fields => \@fields, read => { path => '/null/books', records => 'books' } } ] }));
+$rest->sql($rest->profile_sql('versions', 'versions', 'basic'));
+foreach my $version (undef, 'open', 'basic')
+{
+	$rest->control('reset');
+	is($rest->move('versions', 'books', into => 'public.book', map => [ ['id'] ], version => $version), 'Successful 0 0', 'a version');
+	my ($seen) = $rest->seen(qr{/books});
+	is(join(' ', $seen->{url}, $seen->{headers}{'x-version'}, exists $seen->{headers}{'x-nothing'} ? 'more' : 'no more'), sprintf('/%1$s/null/books %1$s no more', $version // 'basic'),
+		$version ? "version $version is asked for" : 'the newest version is asked for');
+}
+is($rest->sql(q{SELECT status FROM appflow.http_get('versions', '/basic/null/books')}), 200, 'profiles serve http_get too');
 
 done_testing();

@@ -111,6 +111,18 @@ $rest->control('set?shuffle=1');
 is(put('many', 'INSERT', "SELECT 'z' || i AS id, CASE i WHEN 1 THEN 'bad' ELSE 'n' END AS name FROM generate_series(1, 3) i"), 'Successful 3 1', 'outcomes in another order');
 like(refused(), qr/"z1"/, 'belong to their records by number');
 
+# an id that would lead elsewhere, and a deletion whose answer gets lost
+$rest->control('reset');
+put('single', 'INSERT', "SELECT 'd' || i AS id, 'n' AS name FROM generate_series(1, 3) i");
+is(put('single', 'DELETE', "SELECT * FROM (VALUES ('..'), ('d1'), ('a/../d2')) v (id)", ids => ['id']), 'Successful 3 2', 'ids that lead elsewhere');
+like(refused(), qr/INVALID_ID.*cannot be in a path.*no thing a\/\.\.\/d2/s, 'lead nowhere');
+$rest->control('set?loseanswers=1');
+is(put('single', 'DELETE', "SELECT 'd2' AS id", ids => ['id']), 'Successful 1 0', 'a deletion whose answer got lost has been made');
+is(join(' ', map { $_->{id} } @{ $rest->control('things') }), 'd3', 'and no other');
+$rest->control('set?loseanswers=1');
+like(put('single', 'INSERT', "SELECT 'd4' AS id, 'n' AS name"), qr/^Error 0 0 WF502: /, 'an insertion whose answer got lost ends the run');
+is(scalar $rest->seen(qr{/things$}), 4, 'and is not tried again');
+
 # ---------- what ends a run ----------
 
 $rest->control('reset');

@@ -142,6 +142,7 @@ sub flow_sql
 	return 'SELECT appflow.create_flow(' . quoted({
 		flowName => $name, triggerConfig => $how{trigger} || { triggerType => 'OnDemand' },
 		sourceFlowConfig => { connectorType => 'CustomConnector', connectorProfileName => $profile,
+			$how{version} ? (apiVersion => $how{version}) : (),
 			sourceConnectorProperties => { CustomConnector => { entityName => $entity,
 				$how{custom} ? (customProperties => $how{custom}) : () } },
 			$how{incremental} ? (incrementalPullConfig => { datetimeTypeFieldName => $how{incremental} }) : () },

@@ -339,6 +339,7 @@ function write (req, res, path, body) {
   const json = body === '' ? undefined : JSON.parse(body)
   const single = (operation, thing) => {
     const outcome = store(operation, thing)
+    if (trouble.loseanswers && trouble.loseanswers-- > 0) return res.destroy()
     if (!outcome.ok) return refuse(res, statusOf[outcome.error] || 422, outcome.error, outcome.text)
     reply(res, operation === 'delete' ? 204 : 200, operation === 'delete' ? '' : { thing: { id: outcome.id } })
   }
