@@ -143,13 +143,18 @@ class_of(const Field *field)
 static SoqlClass
 filter_class(Soql *soql, const Filter *filter, const Field **field)
 {
+	const char *dot;
+
 	*field = NULL;
 	if (!salesforce_is_name(filter->field, true))
 		return SOQL_NOTHING;
 	*field = salesforce_field(soql->session, soql->described, filter->field, soql->ask);
 	if (*field != NULL)
 		return class_of(*field);
-	return strchr(filter->field, '.') != NULL ? class_by_type(filter) : SOQL_NOTHING;
+	dot = strrchr(filter->field, '.');
+	if (dot == NULL)
+		return SOQL_NOTHING;
+	return strcmp(dot, ".Id") == 0 ? SOQL_ID : class_by_type(filter);
 }
 
 /* numbers and times can always be compared; texts may be of a kind that cannot */

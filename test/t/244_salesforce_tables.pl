@@ -37,6 +37,16 @@ like(remote(q{SELECT code__c FROM crm.thing__c WHERE moment__c < '2024-03-05T08:
 like(remote(q{SELECT code__c FROM crm.thing__c WHERE text__c LIKE 'a\_b%'}), qr/\Q$from (Text__c LIKE 'a\_b%')\E$/, 'a beginning');
 like(remote(q{SELECT code__c FROM crm.thing__c ORDER BY moment__c DESC, int__c}), qr/ORDER BY Moment__c DESC NULLS FIRST, Int__c ASC NULLS LAST$/, 'an order');
 unlike(remote(q{SELECT code__c FROM crm.thing__c ORDER BY text__c}), qr/ORDER BY/, 'not of text');
+like(remote(q{SELECT code__c FROM crm.thing__c WHERE int__c > 0 ORDER BY day__c LIMIT 3 OFFSET 2}), qr/WHERE Int__c > 0 ORDER BY Day__c ASC NULLS LAST LIMIT 3 OFFSET 2$/, 'a limit');
+unlike(remote(q{SELECT code__c FROM crm.thing__c WHERE text__c = 'abc' LIMIT 3}), qr/LIMIT/, 'not where something is left to do here');
+unlike(remote(q{SELECT code__c FROM crm.thing__c OFFSET 2001}), qr/OFFSET/, 'nor beyond what SOQL skips');
+like(remote(q{SELECT count(*), count(text__c), sum(int__c), max(moment__c) FROM crm.thing__c WHERE flag__c}),
+	qr/^\QSELECT COUNT(Id) a1, COUNT(Text__c) a2, SUM(Int__c) a3, MAX(Moment__c) a4 FROM Thing__c WHERE Flag__c = true\E/, 'aggregates');
+like(remote(q{SELECT flag__c, count(*) FROM crm.thing__c GROUP BY flag__c}), qr/^\QSELECT Flag__c, COUNT(Id) a1 FROM Thing__c GROUP BY Flag__c\E/, 'in groups');
+unlike(remote(q{SELECT open__c, count(*) FROM crm.thing__c GROUP BY open__c}), qr/GROUP BY/, 'not by what may be anything');
+unlike(remote(q{SELECT max(text__c) FROM crm.thing__c}), qr/MAX/, 'nor the largest text');
+like(remote(q{SELECT t.code__c, a.name FROM crm.thing__c t LEFT JOIN crm.account a ON a.id = t.account__c WHERE int__c = 7}),
+	qr/^SELECT Code__c, Account__r.Name, Int__c FROM Thing__c WHERE Int__c = 7$/, 'a join');
 
 # ---------- the same as here ----------
 
@@ -66,6 +76,7 @@ my @tails = (
 	[ 'array_agg(code__c ORDER BY code__c)', '' ],
 	[ 'ROW(count(*), count(number__c), sum(int__c), min(day__c), max(moment__c), sum(number__c), avg(int__c))', '' ],
 	[ '(choice__c, flag__c, count(*), max(int__c))', ' GROUP BY choice__c, flag__c ORDER BY choice__c, flag__c' ],
+	[ '(flag__c, count(*), min(moment__c), sum(int__c))', ' GROUP BY flag__c ORDER BY flag__c' ],
 	[ '(int__c, moment__c)', ' ORDER BY int__c, moment__c DESC NULLS LAST LIMIT 7' ],
 	[ '(number__c)', ' ORDER BY number__c DESC LIMIT 5 OFFSET 3' ],
 	[ '(text__c)', ' ORDER BY text__c LIMIT 5' ],
@@ -76,7 +87,10 @@ my $compare = '';
 foreach my $q (@queries)
 {
 	my ($what, $where, $tail) = @$q;
-	my ($there, $here) = map { "ARRAY(SELECT ($what)::text FROM $_.thing__c WHERE $where$tail)" } 'crm', 'here';
+	my $joined = $what eq $tails[0][0] && rand() < 0.3;
+	my ($there, $here) = map {
+		$joined ? "ARRAY(SELECT (code__c, a.name)::text FROM $_.thing__c t LEFT JOIN $_.account a ON a.id = t.account__c WHERE $where ORDER BY code__c)"
+		  : "ARRAY(SELECT ($what)::text FROM $_.thing__c WHERE $where$tail)" } 'crm', 'here';
 	$compare .= "SELECT CASE WHEN t = h THEN cardinality(h) > 0 AND h::text <> '{NULL}' ELSE NULL END FROM (SELECT $there AS t, $here AS h) x;\n";
 }
 my ($out, $err);
