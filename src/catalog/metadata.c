@@ -15,6 +15,9 @@
 #include "catalog/access.h"
 #include "catalog/profile.h"
 
+/* first half of the keys of advisory locks on rows */
+#define METADATA_LOCK "1634758765"
+
 /* the row of $1 ... $4 */
 #define KEY_MATCHES \
 	"connector_profile_name OPERATOR(pg_catalog.=) $1 AND api_version OPERATOR(pg_catalog.=) $2 " \
@@ -53,8 +56,15 @@ metadata_put(const MetadataKey *key, Jsonb *metadata, int64 seconds)
 	if (XactReadOnly || RecoveryInProgress())
 		return;
 	catalog_begin(&access);
-	catalog_execute("INSERT INTO appflow.connector_metadata VALUES ($1, $2, $3, $4, $5, "
-					"pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) pg_catalog.make_interval(secs => $6)) "
+
+	/*
+	 * Who keeps the same in a transaction that is still open would have us wait for
+	 * its end: then it need not be kept twice.
+	 */
+	catalog_execute("INSERT INTO appflow.connector_metadata SELECT $1, $2, $3, $4, $5, "
+					"pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) pg_catalog.make_interval(secs => $6) "
+					"WHERE pg_catalog.pg_try_advisory_xact_lock(" METADATA_LOCK
+					", pg_catalog.hashtext(pg_catalog.concat_ws(E'\\n', $1, $2, $3, $4))) "
 					"ON CONFLICT (connector_profile_name, api_version, kind, path) "
 					"DO UPDATE SET metadata = excluded.metadata, expires_at = excluded.expires_at",
 					lengthof(values), values);

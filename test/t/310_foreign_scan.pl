@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use AppflowTest::Pages;
+use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -29,6 +30,22 @@ unlike($plan, qr/Waiting/, 'no times without TIMING');
 like($pages->sql('EXPLAIN (ANALYZE, FORMAT json) SELECT id FROM records LIMIT 1'), qr/"Requests": 1,.*"Waiting": [\d.]+/s, 'also as JSON');
 $pages->control('set?fail=2');
 like($pages->sql('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT id FROM records'), qr/Requests: 8  Retries: 2/, 'repeated requests');
+
+# ---------- what is known of the entity ----------
+
+# two sessions that find out at the same time do not wait for each other
+{
+	my $file = PostgreSQL::Test::Utils::tempdir() . '/first.sql';
+	my ($out, $err) = ('', '');
+	append_to_file($file, "BEGIN;\nSELECT count(*) FROM records;\nSELECT pg_advisory_lock(7);\nSELECT pg_sleep(3);\nCOMMIT;\n");
+	$pages->control('reset');
+	$pages->sql('DELETE FROM appflow.connector_metadata');
+	my $first = IPC::Run::start([ 'psql', '-XAtq', '-f', $file, '-d', $pages->{node}->connstr('postgres') ], '<', '/dev/null', '>', \$out, '2>', \$err);
+	$pages->{node}->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND objid = 7") or die;
+	is($pages->sql("SET lock_timeout = '300ms'; SELECT count(*) FROM records"), '12000', 'nobody waits for what another is told');
+	$first->finish;
+}
+$pages->control('reset');
 
 # ---------- limits ----------
 

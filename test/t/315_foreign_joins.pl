@@ -54,4 +54,10 @@ foreach my $case (@cases)
 like($sf->sql('EXPLAIN VERBOSE SELECT t.code__c, a.name FROM crm.thing__c t JOIN crm.account a ON a.id = t.account__c'),
 	qr/SELECT .*Account__r\.Name.* FROM Thing__c WHERE Account__c != null/, 'the query');
 
+# conditions are pushed even when nobody knew the entity at plan time
+$sf->sql('DELETE FROM appflow.connector_metadata');
+$sf->control('reset');
+is($sf->sql('SELECT code__c FROM crm.thing__c WHERE int__c = 3 ORDER BY 1'), $sf->sql('SELECT code__c FROM here.thing__c WHERE int__c = 3 ORDER BY 1'), 'an entity that is not known');
+like(join("\n", $sf->queries), qr/FROM Thing__c WHERE Int__c = 3/, 'is asked with the conditions');
+
 done_testing();
