@@ -531,4 +531,5 @@ const Connector sap_odata_connector = {
 	.open_writer = sap_open_writer,
 	.check_properties = check_properties,
 	.batch_size = sap_batch_size,
+	.tracks_changes = true,
 };

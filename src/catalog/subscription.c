@@ -59,6 +59,21 @@ subscription_set_position(int64 flow_id, const char *position)
 	catalog_end(&access);
 }
 
+char *
+subscription_position(int64 flow_id)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_int64(flow_id)};
+	char	   *position = NULL;
+
+	catalog_begin(&access);
+	if (catalog_execute("SELECT s.\"position\" FROM appflow.flow_schedule s "
+						"WHERE s.flow_id OPERATOR(pg_catalog.=) $1 AND s.\"position\" IS NOT NULL", lengthof(values), values) > 0)
+		position = catalog_get_text(&access, 0, 1);
+	catalog_end(&access);
+	return position;
+}
+
 List *
 subscription_list(void)
 {

@@ -33,6 +33,9 @@ extern void subscription_end(int64 flow_id);
 /* Where it goes on; NULL: with what is new then. */
 extern void subscription_set_position(int64 flow_id, const char *position);
 
+/* That place, or NULL; also of flows whose source keeps track of changes. */
+extern char *subscription_position(int64 flow_id);
+
 /* The flows that are to listen (of SubscriptionRow *). */
 extern List *subscription_list(void);
 

@@ -285,6 +285,13 @@ struct Connector
 	int			(*batch_size) (ConnectorSession *session, const char *entity, WriteOperation operation);
 
 	/*
+	 * Entities may keep track of what changes: a reading with a position then gives
+	 * what has changed behind it, with "" all there is, and has its own at the end.
+	 * Incremental pulls may do without a field that says when a record has changed.
+	 */
+	bool		tracks_changes;
+
+	/*
 	 * Whether reading or writing needs a transaction of the caller's that stays
 	 * open from open to close (PostgreSQL tables), and so commits with it.
 	 */

@@ -415,10 +415,10 @@ create_json_reader(PageReader *reader)
 RecordReader *
 page_reader_open(const PageSource *source)
 {
+	PageReader *reader = palloc0(sizeof(PageReader));	/* outlives its context: what it has counted is asked for later */
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "appflow page reader",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	PageReader *reader = palloc0(sizeof(PageReader));
 
 	reader->base.schema = source->schema;
 	reader->base.next = page_next;

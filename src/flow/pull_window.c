@@ -34,12 +34,25 @@ source_of(Jsonb *definition)
 	return type != NULL ? connector_traits_find(type) : NULL;
 }
 
+bool
+pull_window_tracked(Jsonb *definition)
+{
+	const ConnectorTraits *source = source_of(definition);
+	Jsonb	   *trigger = jsonb_get_container(definition, "triggerConfig");
+	Jsonb	   *scheduled = jsonb_get_container(jsonb_get_container(trigger, "triggerProperties"), "Scheduled");
+	char	   *mode = jsonb_get_text(scheduled, "dataPullMode");
+
+	return source != NULL && connector_traits_type(source) == CONNECTOR_SAP_ODATA && field_of(definition) == NULL &&
+		mode != NULL && strcmp(mode, "Incremental") == 0;
+}
+
 void
 pull_window_check(Jsonb *definition, List **problems)
 {
 	const ConnectorTraits *source = source_of(definition);
 
-	if (source != NULL && connector_traits_type(source) != CONNECTOR_S3 && field_of(definition) == NULL)
+	if (source != NULL && connector_traits_type(source) != CONNECTOR_S3 && field_of(definition) == NULL &&
+		!pull_window_tracked(definition))
 		*problems = lappend(*problems, "sourceFlowConfig.incrementalPullConfig.datetimeTypeFieldName is missing: "
 							"dataPullMode Incremental has to know which field tells when a record was changed");
 }

@@ -33,4 +33,10 @@ extern Jsonb *pull_window_apply(Jsonb *definition, TimestampTz start, TimestampT
 /* Do two definitions pull from the same object by the same field? */
 extern bool pull_window_same(Jsonb *before, Jsonb *after);
 
+/*
+ * Does the source itself keep track of what changes for the flow (delta tokens of SAP
+ * OData)?  Its pulls then have no window, but a place where the last one has ended.
+ */
+extern bool pull_window_tracked(Jsonb *definition);
+
 #endif							/* APPFLOW_FLOW_PULL_WINDOW_H */

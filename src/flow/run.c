@@ -12,6 +12,7 @@
 
 #include "catalog/capture.h"
 #include "catalog/object_store.h"
+#include "catalog/subscription.h"
 #include "flow/pull_window.h"
 #include "flow/rejects.h"
 #include "flow/run.h"
@@ -52,6 +53,8 @@ struct FlowRun
 	Rejects    *rejects;
 	uint64		records;		/* read */
 	bool		changes;		/* the run moves rows of a table that were changed */
+	const char *since;			/* the source keeps track of changes: where the last pull has
+								 * ended, "" the first time; else NULL */
 };
 
 static void
@@ -87,6 +90,13 @@ flow_run_prepare(const RunRequest *request)
 	run->plan = flow_compile(request->pull_end == DT_NOEND ? request->definition :
 							 pull_window_apply(request->definition, request->pull_start, request->pull_end));
 	run->source = open_session(&run->plan->source, request);
+	if (request->pull_end != DT_NOEND && run->plan->source.connector->tracks_changes &&
+		pull_window_tracked(request->definition))
+	{
+		run->since = subscription_position(request->flow_id);
+		if (run->since == NULL)
+			run->since = "";
+	}
 	run->changes = trigger.events && run->plan->source.connector->transactional;
 	run->destination = open_session(&run->plan->destination, request);
 	if (run->plan->error_bucket != NULL)
@@ -146,7 +156,7 @@ read_request(const FlowRun *run)
 	request->windowed = run->request.pull_end != DT_NOEND;
 	request->modified_from = run->request.pull_start;
 	request->modified_before = run->request.pull_end;
-	request->position = run->request.position;
+	request->position = run->since != NULL ? run->since : run->request.position;
 	request->need_types = needs_types(plan);
 	request->sample_records = SAMPLE_DEFAULT;
 	if (plan->map_all && plan->include_new && plan->destination.connector->fixed_schema != NULL &&
@@ -255,6 +265,12 @@ void
 flow_run_set_start(FlowRun *run, TimestampTz started_at)
 {
 	run->request.started_at = started_at;
+}
+
+bool
+flow_run_tracks(const FlowRun *run)
+{
+	return run->since != NULL;
 }
 
 const char *

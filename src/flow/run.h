@@ -90,7 +90,10 @@ extern bool flow_run_publishes(const FlowRun *run);
 extern bool flow_run_await(FlowRun *run);
 extern void flow_run_set_start(FlowRun *run, TimestampTz started_at);
 
-/* the place behind the events that have been read; "" if it is not known */
+/* Does the source keep track of what changes for the flow, and tell where it has come to? */
+extern bool flow_run_tracks(const FlowRun *run);
+
+/* the place behind the events or changes that have been read; "" if it is not known */
 extern const char *flow_run_position(const FlowRun *run);
 
 /*

@@ -181,7 +181,7 @@ operation_reschedule(const FlowRow *flow, const char *status, Jsonb *definition)
 	{
 		if (row->watermark != DT_NOBEGIN)
 			schedule_set_watermark(flow->flow_id, DT_NOBEGIN);
-		if (trigger.events)
+		if (trigger.events || pull_window_tracked(definition))
 			subscription_set_position(flow->flow_id, NULL);
 	}
 	if (trigger.scheduled && strcmp(status, "Active") == 0)
@@ -333,14 +333,14 @@ appflow_set_event_position(PG_FUNCTION_ARGS)
 				appflow_error(WF_VALIDATION),
 				errmsg("flow name is null"));
 	flow = operation_flow(text_to_cstring(PG_GETARG_TEXT_PP(0)), true);
-	if (strcmp(flow->trigger_type, "Event") != 0)
+	if (strcmp(flow->trigger_type, "Event") != 0 && !pull_window_tracked(flow->definition))
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
 				errmsg("flow \"%s\" is not started by events", flow->flow_name));
 	subscription_set_position(flow->flow_id, PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
 
 	/* who listens now begins anew there */
-	if (strcmp(flow->status, "Active") == 0)
+	if (strcmp(flow->status, "Active") == 0 && strcmp(flow->trigger_type, "Event") == 0)
 		flow_set_status(flow->flow_id, flow->status, NULL, operation_user_arn());
 	PG_RETURN_VOID();
 }

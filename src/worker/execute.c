@@ -268,7 +268,7 @@ transfer(const ExecutionRow *execution, FlowRun *run)
 		ereport(ERROR,
 				errcode(ERRCODE_QUERY_CANCELED),
 				errmsg("the run was cancelled"));
-	if (execution->position != NULL)
+	if (execution->position != NULL || flow_run_tracks(run))
 		subscription_set_position(execution->flow_id, flow_run_position(run));
 	if (transactional)
 		PopActiveSnapshot();
