@@ -35,6 +35,9 @@
 #define HOUR	3600
 #define DAY		86400
 
+/* seconds by which the clock of a service may be behind ours */
+#define CLOCKS_DIFFER	10
+
 /* a minimum period and the frequencies that it leaves; once is always possible */
 #define EVERY_MINUTE \
 	.minimum_period = MINUTE, .frequencies = FREQUENCY_BYMINUTE | FREQUENCY_HOURLY | FREQUENCY_DAILY | \
@@ -130,6 +133,7 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.operators = OP(PROJECTION) | COMPARISONS | ENGINE,
 		.source_triggers = PULLED,
 		EVERY_MINUTE,
+		.settling = CLOCKS_DIFFER,
 		.destinations = ANYWHERE,
 		.auth = AUTH_OAUTH2,
 		.grants = GRANT_AUTHORIZATION_CODE,
@@ -244,6 +248,7 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.operators = ALL_OPERATORS,
 		.source_triggers = PULLED,
 		EVERY_MINUTE,
+		.settling = CLOCKS_DIFFER,
 		.destinations = ANYWHERE | TO(LOOKOUT_METRICS),
 		.auth = AUTH_OAUTH2 | AUTH_BASIC,
 		.grants = GRANT_CLIENT_CREDENTIALS | GRANT_AUTHORIZATION_CODE,

@@ -16,13 +16,14 @@ use JSON::PP ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
+my $clusters = 0;
 my $json = JSON::PP->new->canonical->utf8->allow_nonref;
 
 # new(simulator's directory, connectorType, key): a cluster that may talk to the simulator
 sub new
 {
 	my ($class, $simulator, $type, $key, @settings) = @_;
-	my $flows = AppflowTest::Flows->new($simulator);
+	my $flows = AppflowTest::Flows->new($simulator . ++$clusters);
 	my $place = PostgreSQL::Test::Utils::tempdir();
 	my $self = bless { flows => $flows, node => $flows->{node}, type => $type, key => $key, number => 0 }, $class;
 

@@ -25,6 +25,7 @@ class Zendesk {
   constructor() {
     this.settings = {
       job_limit: 30, // queued or running at once
+      remaining: 699, // calls that are left; at 0 those that come within a second are refused
       polls: 1, // answers of a job that say it is working
       job_failure: '', // killed or failed: what becomes of the next job
       reject: {}, // {field: value}: records with it are refused
@@ -35,6 +36,7 @@ class Zendesk {
     this.given = new Map([['planted-zendesk', ['read', 'write']], ['planted-zendesk-read', ['read']], ['planted-zendesk-expiring', ['read', 'write']], ['81f1e2a0b4c7', ['read', 'write']]])
     this.store = new Map(Object.keys(entities).map((name) => [name, new Map()]))
     this.jobs = new Jobs(this)
+    this.closed_until = 0
   }
 
   expire() {
@@ -71,8 +73,11 @@ class Zendesk {
     if (!scopes.includes(needed)) {
       return json(403, { error: 'Forbidden', description: `You are missing the following required scopes: ${needed}` })
     }
+    if (Date.now() < this.closed_until) return this.throttled()
     const answer = this.route(request, match[1])
-    answer.headers = { 'X-Rate-Limit': '700', 'X-Rate-Limit-Remaining': '699', 'ratelimit-limit': '700', 'ratelimit-remaining': '699', 'ratelimit-reset': '41', ...answer.headers }
+    const { remaining } = this.settings
+    if (remaining === 0) this.closed_until = Date.now() + 900
+    answer.headers = { 'X-Rate-Limit': '700', 'X-Rate-Limit-Remaining': `${remaining}`, 'ratelimit-limit': '700', 'ratelimit-remaining': `${remaining}`, 'ratelimit-reset': remaining === 0 ? '1' : '41', ...answer.headers }
     return answer
   }
 
