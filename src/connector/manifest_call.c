@@ -88,39 +88,60 @@ has_text(const ManifestTexts *texts, const char *text)
 	return false;
 }
 
+/* what the code in a body says of the call; frees all that it takes */
+typedef enum Verdict
+{
+	VERDICT_NONE,
+	VERDICT_THROTTLED,
+	VERDICT_EXPIRED
+} Verdict;
+
+static Verdict
+verdict_of(const ManifestErrors *errors, HttpCall *call)
+{
+	Arena	   *arena = arena_create();
+	Verdict		verdict = VERDICT_NONE;
+	void	   *tree;
+
+	if (arena == NULL)
+		return verdict;
+	tree = unconstify(JsonTree *, manifest_body(call, arena));
+	if (tree != NULL && (call->status >= 400 || manifest_holds(&errors->failed, manifest_lookup_tree, tree)))
+	{
+		const char *code = manifest_first_text(&errors->code, manifest_lookup_tree, tree);
+
+		if (has_text(&errors->throttled, code))
+			verdict = VERDICT_THROTTLED;
+		else if (has_text(&errors->expired, code))
+			verdict = VERDICT_EXPIRED;
+	}
+	arena_free(arena);
+	return verdict;
+}
+
 /* codes in a body that say that the call is worth repeating */
 static bool
 judge(HttpCall *call, bool retry, void *arg)
 {
 	CallState  *state = arg;
-	const ManifestErrors *errors = &manifest_of(state->session)->errors;
 	Authenticator *authenticator = state->session->authenticator;
-	bool		again = retry;
-	Arena	   *arena;
-	const JsonTree *tree;
 
 	if (call->failure != HTTP_FINE || call->status == 0)
 		return retry;
-	arena = arena_create();
-	if (arena == NULL)
-		return retry;
-	tree = manifest_body(call, arena);
-	if (tree != NULL &&
-		(call->status >= 400 || manifest_holds(&errors->failed, manifest_lookup_tree, unconstify(JsonTree *, tree))))
+	switch (verdict_of(&manifest_of(state->session)->errors, call))
 	{
-		const char *code = manifest_first_text(&errors->code, manifest_lookup_tree, unconstify(JsonTree *, tree));
-
-		if (has_text(&errors->throttled, code))
-			again = true;
-		else if (has_text(&errors->expired, code) && !state->renewed && call->status != 401)
-		{
+		case VERDICT_NONE:
+			break;
+		case VERDICT_THROTTLED:
+			return true;
+		case VERDICT_EXPIRED:
+			/* of a 401 the guard has been told already */
+			if (state->renewed || call->status == 401 || authenticator->guard.renew == NULL)
+				return false;
 			state->renewed = true;
-			again = authenticator->guard.renew != NULL &&
-				authenticator->guard.renew(call, authenticator->guard.arg);
-		}
+			return authenticator->guard.renew(call, authenticator->guard.arg);
 	}
-	arena_free(arena);
-	return again;
+	return retry;
 }
 
 /* ---------- calls ---------- */
