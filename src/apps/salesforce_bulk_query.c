@@ -168,12 +168,14 @@ static void
 delete_job(BulkReader *reader)
 {
 	MemoryContext context = CurrentMemoryContext;
+	MemoryContext calls;
 	char	   *job = reader->job;
 	HttpGuard	guard;
 
 	if (job == NULL)
 		return;
 	reader->job = NULL;
+	calls = AllocSetContextCreate(context, "appflow Salesforce last words", ALLOCSET_SMALL_SIZES);
 
 	/* with the token there is: this is no time for another, nor to wait for one's turn */
 	guard = reader->session->authenticator->guard;
@@ -184,6 +186,7 @@ delete_job(BulkReader *reader)
 	{
 		static const char *const steps[][2] = {{"PATCH", "{\"state\": \"Aborted\"}"}, {"DELETE", NULL}};
 
+		MemoryContextSwitchTo(calls);
 		for (int i = reader->ready ? 1 : 0; i < (int) lengthof(steps); i++)
 		{
 			HttpCall   *call = salesforce_call(reader->session, steps[i][0], job, steps[i][1]);
@@ -202,6 +205,8 @@ delete_job(BulkReader *reader)
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	MemoryContextDelete(calls); /* and what of them is under way, before guard goes */
 	RESUME_INTERRUPTS();
 }
 

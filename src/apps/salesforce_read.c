@@ -346,14 +346,13 @@ has_many(ConnectorSession *session, const ReadRequest *request, const SoqlQuery 
 
 	call->whole = true;
 	http_wait(call);
-	if (call->status >= 400)
+
+	/* some objects cannot be counted; what else is wrong, the query itself will be told */
+	if (call->status == 400)
 	{
 		salesforce_error(call, &code, &message);
-		if (counts_as_many(code))
-		{
-			http_close(call);
-			return true;
-		}
+		http_close(call);
+		return counts_as_many(code);
 	}
 	if (!jsonb_get_int64(salesforce_fetch(session, call, what), "totalSize", &count))
 		ereport(ERROR,

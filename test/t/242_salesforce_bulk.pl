@@ -94,6 +94,11 @@ $run = $sf->pull(object => 'Thing__c', fields => ['Code__c'], columns => '"Code_
 like($run->{stderr}, qr/WF502: .*: Salesforce refused entity "Thing__c": INVALIDENTITY/, 'unless jobs are wanted');
 $sf->control('set', countAs => undef);
 
+$sf->control('reset');
+$sf->control('fault', kind => 'error', status => 400, code => 'MALFORMED_QUERY', message => 'Implementation restriction: this object cannot be counted', path => 'COUNT');
+$run = $sf->pull(object => 'Thing__c', fields => ['Code__c'], columns => '"Code__c" text');
+is("$run->{status} $run->{processed} " . scalar($sf->seen(qr{jobs})), 'Successful 3 0', 'an object that cannot be counted: REST') or diag explain $run;
+
 # ---------- deleted records, new fields ----------
 
 my ($gone) = map { $_->{Id} } grep { $_->{Code__c} eq 'B' } @{ $sf->control('records', object => 'Thing__c') };
@@ -163,6 +168,15 @@ $sf->control('fault', kind => 'concurrent', path => 'results', skip => 6, count 
 $sf->control('fault', kind => 'expire', path => 'results', skip => 8, count => 1);
 $run = $sf->pull(%bulk);
 is("$run->{status} $run->{processed}", 'Successful 1234', 'throttled and logged out on the way') or diag explain $run;
+
+# nobody answers when the job is to be deleted: the run's own error is told
+$sf->control('reset');
+$sf->control('fault', kind => 'hang', path => 'jobs/query/\\w+$', skip => 3, count => 9);
+$sf->control('fault', kind => 'truncate', path => 'results', skip => 3);
+$run = $sf->pull(%bulk);
+like($run->{stderr}, qr/WF502: .*(malformed|were announced)/, 'a job that cannot be deleted');
+$sf->control('reset');
+$sf->control('forget-jobs');
 
 # the destination fails while there are pieces to come
 $sf->control('reset');

@@ -118,4 +118,15 @@ is($sf->sql(q{SET enable_material = off; SET enable_hashjoin = off; SET enable_m
 	SELECT count(*) FROM generate_series(0, 9) n, LATERAL (SELECT code__c FROM crm.thing__c WHERE int__c = n OFFSET 0) t}), 72, 'scanned ten times');
 is(scalar(grep { /COUNT/ } $sf->queries), 2, 'counted twice') or diag join "\n", $sf->queries;
 
+# what has been described is not there any more
+$sf->control('remove-field', object => 'Thing__c', name => 'Open__c');
+(undef, undef, $err) = $sf->{node}->psql('postgres', "\\set VERBOSITY verbose\nSELECT open__c FROM crm.thing__c");
+like($err, qr/ERROR:  WF502: Salesforce refused entity "Thing__c": INVALID_FIELD: .*No such column 'Open__c' on entity 'Thing__c'/s, 'a field that has gone');
+
+# a statement that is cancelled while Salesforce thinks
+$sf->control('fault', kind => 'hang', path => '/query');
+(undef, undef, $err) = $sf->{node}->psql('postgres', "SET statement_timeout = '1s'; SELECT code__c FROM crm.thing__c");
+like($err, qr/canceling statement due to statement timeout/, 'a statement that is cancelled');
+is($sf->sql('SELECT count(code__c) FROM crm.thing__c'), '120', 'and the next is not');
+
 done_testing();

@@ -107,5 +107,6 @@ exports.install = ({ routes, control, org, state }) => {
       CreatedDate: start, LastModifiedDate: start + i, SystemModstamp: start + i })))
     return count
   }
+  control['forget-jobs'] = () => { jobs.clear(); return true }
   control['query-jobs'] = () => [...jobs.values()].map(shown)
 }
