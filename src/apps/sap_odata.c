@@ -95,7 +95,49 @@ sap_call(ConnectorSession *session, const char *method, const char *target)
 	HttpCall   *call = http_call(method, psprintf("%.*s%s", (int) origin, session->base, sap_target(session, target)));
 
 	call->guard = &session->authenticator->guard;
+	if (sap_state(session)->cookies != NULL)
+		http_header(call, "Cookie", sap_state(session)->cookies);
 	return call;
+}
+
+/* "a=1; b=2" of all cookies that an answer set; those of before stay unless set anew */
+static char *
+merge_cookies(HttpCall *call, char *before)
+{
+	List	   *pairs = NIL;
+	ListCell   *lc;
+	StringInfoData out;
+	const char *value;
+
+	for (int n = 0; (value = http_response_header_nth(call, "Set-Cookie", n)) != NULL; n++)
+		pairs = lappend(pairs, pnstrdup(value, strcspn(value, ";")));
+	initStringInfo(&out);
+	foreach(lc, pairs)
+		appendStringInfo(&out, "%s%s", out.len > 0 ? "; " : "", (char *) lfirst(lc));
+	while (before != NULL && *before != '\0')
+	{
+		size_t		length = strcspn(before, ";");
+		size_t		name = strcspn(before, "=;");
+		bool		anew = false;
+
+		foreach(lc, pairs)
+			anew = anew || strncmp(lfirst(lc), before, name + 1) == 0;
+		if (!anew)
+			appendStringInfo(&out, "%s%.*s", out.len > 0 ? "; " : "", (int) length, before);
+		before += length + strspn(before + length, "; ");
+	}
+	return out.len > 0 ? out.data : NULL;
+}
+
+/* the session that an answer belongs to: others that follow had better belong to it too */
+static void
+keep_cookies(ConnectorSession *session, HttpCall *call)
+{
+	SapState   *state = sap_state(session);
+	MemoryContext old = MemoryContextSwitchTo(session->context);
+
+	state->cookies = merge_cookies(call, state->cookies);
+	MemoryContextSwitchTo(old);
 }
 
 /* ---------- errors ---------- */
@@ -237,6 +279,7 @@ document_of(ConnectorSession *session, const char *service)
 	http_wait(call);
 	if (call->status >= 300)
 		sap_fail(session, call, psprintf("$metadata of service \"%s\"", service));
+	keep_cookies(session, call);
 	body = http_body(call, &length);
 	state->document_context = AllocSetContextCreate(session->context, "appflow OData document",
 													ALLOCSET_SMALL_SIZES);
@@ -438,35 +481,6 @@ list_entities(ConnectorSession *session, const char *path)
 
 /* ---------- leave to write ---------- */
 
-/* "a=1; b=2" of all cookies that an answer set; those of before stay unless set anew */
-static char *
-merge_cookies(HttpCall *call, char *before)
-{
-	List	   *pairs = NIL;
-	ListCell   *lc;
-	StringInfoData out;
-	const char *value;
-
-	for (int n = 0; (value = http_response_header_nth(call, "Set-Cookie", n)) != NULL; n++)
-		pairs = lappend(pairs, pnstrdup(value, strcspn(value, ";")));
-	initStringInfo(&out);
-	foreach(lc, pairs)
-		appendStringInfo(&out, "%s%s", out.len > 0 ? "; " : "", (char *) lfirst(lc));
-	while (before != NULL && *before != '\0')
-	{
-		size_t		length = strcspn(before, ";");
-		size_t		name = strcspn(before, "=;");
-		bool		anew = false;
-
-		foreach(lc, pairs)
-			anew = anew || strncmp(lfirst(lc), before, name + 1) == 0;
-		if (!anew)
-			appendStringInfo(&out, "%s%.*s", out.len > 0 ? "; " : "", (int) length, before);
-		before += length + strspn(before + length, "; ");
-	}
-	return out.len > 0 ? out.data : NULL;
-}
-
 void
 sap_csrf(ConnectorSession *session, const char *service, bool renew)
 {
@@ -476,7 +490,8 @@ sap_csrf(ConnectorSession *session, const char *service, bool renew)
 	if (!renew && state->csrf_service != NULL && strcmp(state->csrf_service, service) == 0)
 		return;
 	state->csrf_token = NULL;
-	state->cookies = NULL;
+	if (renew)
+		state->cookies = NULL;
 	for (int i = 0; i < (int) lengthof(endings) && state->csrf_token == NULL; i++)
 	{
 		HttpCall   *call = sap_call(session, "GET", psprintf("%s%s", service, endings[i]));
@@ -492,10 +507,10 @@ sap_csrf(ConnectorSession *session, const char *service, bool renew)
 		token = http_response_header(call, "X-CSRF-Token");
 		if (token == NULL && (call->status == 401 || call->status >= 500))
 			sap_fail(session, call, psprintf("service \"%s\"", service));
+		keep_cookies(session, call);
 		old = MemoryContextSwitchTo(session->context);
 		if (token != NULL && pg_strcasecmp(token, "Required") != 0)
 			state->csrf_token = pstrdup(token);
-		state->cookies = merge_cookies(call, state->cookies);
 		state->csrf_service = pstrdup(service);
 		MemoryContextSwitchTo(old);
 		http_close(call);

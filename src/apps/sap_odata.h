@@ -99,10 +99,11 @@ typedef struct SapState
 	EdmDocument *document;
 	MemoryContext document_context;
 
-	/* what allows to write: of a service */
+	char	   *cookies;		/* of our session there, or NULL */
+
+	/* what allows to write: of a service, in that session */
 	char	   *csrf_service;
 	char	   *csrf_token;		/* NULL: it wants none */
-	char	   *cookies;		/* or NULL */
 } SapState;
 
 extern SapState *sap_state(ConnectorSession *session);

@@ -17,6 +17,7 @@
 
 #include "apps/sap_odata.h"
 #include "codec/text.h"
+#include "datatype/timestamp.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "record/errors.h"
@@ -48,7 +49,7 @@ typedef struct Literal
 {
 	char	   *text;			/* NULL: there is none that means the same */
 	bool		rounded_down;	/* it stands for a value that is larger, but below the next */
-	bool		rough;			/* it matches more than the operand does */
+	char	   *next;			/* the operand is between text and this one; NULL: it is text */
 } Literal;
 
 static char *
@@ -146,14 +147,29 @@ parse_instant(const char *operand, int64 *micros)
 	return text_parse_datetime(operand, strlen(operand), micros, &has_zone);
 }
 
+/* a date or time, in the type's canonical kind, as the field's type has it */
+static char *
+time_text(ODataVersion version, const Field *field, Cell cell)
+{
+	char		text[CELL_TEXT_MAX];
+	char	   *value = pnstrdup(text, text_format_cell(&cell, field->type, text));
+
+	if (strcmp(field->native_type, "Edm.DateTime") == 0)
+		return psprintf("datetime'%s%s'", value, field->type == FIELD_DATE ? "T00:00:00" : "");
+	return version == ODATA_V2 ? psprintf("datetimeoffset'%s'", value) : value;
+}
+
+/*
+ * Fractions of seconds are not sent: what services make of them where they keep seconds
+ * only differs, and some compare text.
+ */
 static Literal
 time_literal(ODataVersion version, const Field *field, const char *operand)
 {
 	Literal		literal = {0};
-	char		text[CELL_TEXT_MAX];
 	int64		micros;
 	int64		days;
-	Cell		cell;
+	int64		fraction;
 
 	if (!parse_instant(operand, &micros))
 		return literal;
@@ -164,16 +180,16 @@ time_literal(ODataVersion version, const Field *field, const char *operand)
 		return literal;
 	if (field->type == FIELD_DATE)
 	{
-		cell = cell_integer(CELL_DATE, days);
+		literal.text = time_text(version, field, cell_integer(CELL_DATE, days));
 		literal.rounded_down = micros % MICROS_PER_DAY != 0;
+		return literal;
 	}
-	else
-		cell = cell_integer(CELL_TIMESTAMP, micros);
-	literal.text = pnstrdup(text, text_format_cell(&cell, field->type, text));
-	if (strcmp(field->native_type, "Edm.DateTime") == 0)
-		literal.text = psprintf("datetime'%s%s'", literal.text, field->type == FIELD_DATE ? "T00:00:00" : "");
-	else if (version == ODATA_V2)
-		literal.text = psprintf("datetimeoffset'%s'", literal.text);
+	fraction = micros % USECS_PER_SEC;
+	if (fraction < 0)
+		fraction += USECS_PER_SEC;
+	literal.text = time_text(version, field, cell_integer(CELL_TIMESTAMP, micros - fraction));
+	if (fraction != 0)
+		literal.next = time_text(version, field, cell_integer(CELL_TIMESTAMP, micros - fraction + USECS_PER_SEC));
 	return literal;
 }
 
@@ -317,6 +333,21 @@ append_comparison(FilterText *text, StringInfo out, const Field *field, FilterOp
 		literal = make_literal(text->version, field, operand);
 	if (literal.text == NULL)
 		return false;
+
+	/* a second that the operand is in: what may satisfy the condition comes, and is looked at again */
+	if (literal.next != NULL)
+	{
+		if (operator == FILTER_EQUAL_TO || operator == FILTER_NOT_EQUAL_TO)
+			return false;
+		if (operator == FILTER_LESS_THAN || operator == FILTER_LESS_THAN_OR_EQUAL_TO)
+		{
+			operator = FILTER_LESS_THAN;
+			literal.text = literal.next;
+		}
+		else
+			operator = FILTER_GREATER_THAN_OR_EQUAL_TO;
+		*exact = false;
+	}
 
 	/* days against an instant within one: d < t is d <= day(t), d >= t is d > day(t) */
 	if (literal.rounded_down)
@@ -727,7 +758,10 @@ cell_literal(ODataVersion version, const Field *field, const Cell *cell)
 		value = pnstrdup(cell->data, cell->length);
 	else
 		value = pnstrdup(text, text_format_cell(cell, field->type, text));
+	/* a key is said exactly */
 	any.max_length = 0;
+	if (cell->kind == CELL_TIMESTAMP || cell->kind == CELL_DATE)
+		return time_text(version, field, *cell);
 	literal = make_literal(version, &any, value);
 	return literal.text != NULL ? literal.text : value;
 }

@@ -242,8 +242,6 @@ make_change(SapWriter *writer, const char *method, const char *target, const cha
 	}
 	if (state->csrf_token != NULL)
 		http_header(call, "X-CSRF-Token", state->csrf_token);
-	if (state->cookies != NULL)
-		http_header(call, "Cookie", state->cookies);
 	return call;
 }
 

@@ -65,10 +65,12 @@ my %sum;
 foreach my $version (2, 4)
 {
 	seen();
+	$sap->ask("$gateway/_sessions");
 	my $run = $sap->pull("v$version", "$service{$version}/OrderSet", table => $columns);
 	is("$run->{status} $run->{processed}", 'Successful 180', "version $version: pages of the service") or diag explain $run;
 	my @seen = seen(qr/OrderSet/);
 	is(scalar(@seen), 4, 'four of them');
+	is($sap->ask("$gateway/_sessions"), 1, 'in one session');
 	is(scalar(grep { !/sap-client=100/ } @seen), 0, 'each in the right client, though the links do not say it');
 	my ($table) = $run->{name} =~ /(\d+)/;
 	$sum{$version} = $sap->sql("SELECT md5(string_agg(t::text, ' ' ORDER BY \"OrderId\")) FROM table$table t");
@@ -197,6 +199,7 @@ foreach my $cut ({ cut => 5000 }, { cut => 5000, quiet => JSON::PP::true })
 	$sap->profile("v$_", $gateway, $catalog{$_}) foreach 2, 4;
 	$sap->tell("$gateway/_rows/OrderSet", \@orders);
 }
+is($sap->pull('v2', '/nothing')->{refused}, 'Create Flow request failed: [sourceFlowConfig.sourceConnectorProperties.SAPOData.objectPath: "/nothing" is not the path of a service and the name of an entity set]', 'what is no path');
 like(failure('v2', "$service{2}/Nothing"), qr{^Error: service "\Q$two\E" has no entity set "Nothing"}, 'an unknown entity');
 like(failure('v2', '/sap/opu/odata/sap/ZNOTHING_SRV/OrderSet'), qr{^Error: SAPOData refused .*/IWFND/MED/170: No service found for namespace}, 'an unknown service');
 like(failure('v2', $entity, tasks => [ sap_map('Nothing') ]), qr/^Error: .*has no field "Nothing"/, 'an unknown field');

@@ -27,6 +27,7 @@ my @integers = qw(0 1 -1 7 2147483648 -5 4503599627370497);
 my @doubles = qw(0 0.25 -0.5 1 12.5);
 my @days = qw(1969-12-31 1970-01-01 2024-02-29 2024-03-01 2024-12-31);
 my @times = qw(1969-12-31T23:59:59Z 2024-02-29T12:00:00Z 2024-03-01T00:00:00Z 2024-03-01T10:11:12Z 2024-03-01T10:11:13Z);
+my @clocks = qw(00:00:00 10:11:12 10:11:13 23:59:59);
 my @uuids = qw(6f9619ff-8b86-d011-b42d-00cf4fc964ff 00000000-0000-0000-0000-000000000001 6f9619ff-8b86-d011-b42d-00cf4fc96400);
 
 sub one { return $_[ int rand @_ ]; }
@@ -35,14 +36,14 @@ sub number { my $text = one(@_); return $text; }
 
 my @orders = map { my %row = (
 	ID => $_, Customer => maybe(@texts), Note => maybe(@texts), Amount => maybe(@numbers), Big => maybe(@integers), Share => maybe(@doubles),
-	Paid => maybe(JSON::PP::true, JSON::PP::false), Day => maybe(@days), At => maybe(@times), Ref => maybe(@uuids));
+	Clock => maybe(@clocks), Paid => maybe(JSON::PP::true, JSON::PP::false), Day => maybe(@days), At => maybe(@times), Ref => maybe(@uuids));
 	$row{Share} += 0 if defined $row{Share};
 	$row{Big} += 0 if defined $row{Big};
 	\%row } 1 .. 120;
 $sap->tell("$cap/_rows/Orders", \@orders);
 my $json = JSON::PP->new->canonical->ascii->allow_nonref;
 my $text = $json->encode(\@orders);
-$sap->sql(qq{CREATE TABLE orders ("ID" int, "Customer" text COLLATE "C", "Note" text COLLATE "C", "Amount" numeric, "Big" bigint, "Share" float8, "Paid" boolean, "Day" date, "At" timestamptz, "Ref" uuid);
+$sap->sql(qq{CREATE TABLE orders ("ID" int, "Customer" text COLLATE "C", "Note" text COLLATE "C", "Amount" numeric, "Big" bigint, "Share" float8, "Paid" boolean, "Day" date, "At" timestamptz, "Ref" uuid, "Clock" text COLLATE "C");
 	INSERT INTO orders SELECT * FROM jsonb_populate_recordset(NULL::orders, \$j\$$text\$j\$)});
 
 # what a field is filtered with
@@ -55,6 +56,7 @@ my %kinds = (
 	Paid => { values => [qw(true false)], type => 'boolean', operators => [qw(EQUAL_TO NOT_EQUAL_TO)] },
 	Day => { values => [ @days, '2024-03-02' ], type => 'date' },
 	At => { values => [ @times, '2024-03-01T11:11:12+01:00', '2024-03-01T10:11:12.5Z', '1709287872000' ], type => 'datetime' },
+	Clock => { values => [ @clocks, '10:11' ], type => 'string' },
 	Ref => { values => \@uuids, type => undef, operators => [qw(EQUAL_TO NOT_EQUAL_TO)] });
 $kinds{Note} = $kinds{Customer};
 my @comparisons = qw(EQUAL_TO NOT_EQUAL_TO LESS_THAN GREATER_THAN LESS_THAN_OR_EQUAL_TO GREATER_THAN_OR_EQUAL_TO BETWEEN);

@@ -10,7 +10,8 @@
 // Users: me/secret in client 100.  OAuth: POST /sap/bc/sec/oauth2/token.
 //
 // POST /_rows/SET replaces the rows of an entity set, GET gives them (numbers as text, times as
-// milliseconds).  GET /_seen: requests since the last time.  POST /_next with
+// milliseconds).  GET /_seen: requests since the last time; GET /_sessions:
+// how many sessions were begun.  POST /_next with
 // {status, headers, body, match, method, times, cut, delay, late}: what answers the next requests
 // whose URL contains match instead (cut: the body breaks off after so many bytes of the
 // real one; delay: ms before it; late: the change is made, then the connection breaks;
@@ -483,6 +484,7 @@ const sessions = new Map() // cookie -> token
 let tokens = new Set()
 let refresh = 'refresh-0'
 let seen = []
+let made = 0
 let nexts = []
 
 function cookieOf (req) {
@@ -519,6 +521,7 @@ function control (req, res, body) {
   if (req.url === '/_seen') { sendJson(res, 200, seen); seen = []; return true }
   if (req.url === '/_next') { nexts.push({ times: 1, ...value }); sendJson(res, 200, {}); return true }
   if (req.url === '/_expire') { sessions.clear(); tokens = new Set(); sendJson(res, 200, {}); return true }
+  if (req.url === '/_sessions') { sendJson(res, 200, made); made = 0; return true }
   if (req.url === '/_change') { queue.push(...value); sendJson(res, 200, {}); return true }
   if (req.url === '/_set') { Object.assign(settings, value); sendJson(res, 200, {}); return true }
   const m = /^\/_rows\/(\w+)$/.exec(req.url)
@@ -567,6 +570,7 @@ function handle (req, res, body) {
   if (session === null) {
     session = crypto.randomUUID()
     sessions.set(session, null)
+    made++
     headers['Set-Cookie'] = [`sap-usercontext=sap-client=100; path=/`, `SAP_SESSIONID_ZGW_100=${session}; path=/; HttpOnly`]
   }
   if (/^fetch$/i.test(req.headers['x-csrf-token'] || '')) {
