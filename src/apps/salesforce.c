@@ -105,6 +105,33 @@ salesforce_exception(const char *code, int status)
 	}
 }
 
+char *
+salesforce_one_line(char *message)
+{
+	char	   *said = strstr(message, "ERROR at Row");
+	char	   *to;
+	bool		space = false;
+
+	said = said == NULL ? NULL : strchr(said, '\n');
+	if (said == NULL)
+		said = message;
+	to = message;
+	for (; *said != '\0'; said++)
+	{
+		if (*said == ' ' || *said == '\n' || *said == '\r' || *said == '\t')
+		{
+			space = to > message;
+			continue;
+		}
+		if (space)
+			*to++ = ' ';
+		space = false;
+		*to++ = *said;
+	}
+	*to = '\0';
+	return message;
+}
+
 /* [{"errorCode", "message", "fields"}], of tokens {"error", "error_description"} */
 void
 salesforce_error(HttpCall *call, char **code, char **message)
@@ -138,6 +165,8 @@ salesforce_error(HttpCall *call, char **code, char **message)
 		*code = jsonb_get_text(error, "error");
 		*message = jsonb_get_text(error, "error_description");
 	}
+	if (*message != NULL)
+		*message = salesforce_one_line(*message);
 }
 
 void

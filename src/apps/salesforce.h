@@ -51,6 +51,12 @@ pg_noreturn extern void salesforce_fail(ConnectorSession *session, HttpCall *cal
 /* the errorCode and message of an answer that is no success; NULL, NULL if it has none */
 extern void salesforce_error(HttpCall *call, char **code, char **message);
 
+/*
+ * A message of Salesforce on one line, in place.  Those about a query begin with a piece
+ * of it, with a mark below the place; what is wrong is in the lines after "ERROR at Row".
+ */
+extern char *salesforce_one_line(char *message);
+
 /* The exception that an errorCode stands for; status is the answer's, 0: there is none. */
 extern AppflowException salesforce_exception(const char *code, int status);
 

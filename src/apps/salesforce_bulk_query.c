@@ -138,7 +138,7 @@ job_is_complete(BulkReader *reader)
 	ereport(ERROR,
 			appflow_error_detail(WF_CONNECTOR, "The job is %s.", reader->job),
 			errmsg("Salesforce's query job for %s ended in state %s%s%s", reader->what, state == NULL ? "none" : state,
-				   message == NULL ? "" : ": ", message == NULL ? "" : message));
+				   message == NULL ? "" : ": ", message == NULL ? "" : salesforce_one_line(message)));
 }
 
 static void

@@ -152,7 +152,7 @@ broken('a page for people', qr/WF502: .*(no column|malformed|not CSV)/, { kind =
 broken('bytes that are no text', qr/WF502: .*malformed: line \d+, column \d+: .*UTF-8/, { kind => 'bad-utf8', path => 'results', skip => 2 });
 broken('records less than announced', qr/WF502: .*: piece 2 of entity "Big__c" from Salesforce has 99 records, but 100 were announced/, { kind => 'replace', path => 'results', skip => 1, from => '"150"' . "\n", to => '' });
 broken('a locator that is not good', qr/WF502: .*: Salesforce refused entity "Big__c": API_ERROR: Invalid locator/, { kind => 'error', status => 400, code => 'API_ERROR', message => 'Invalid locator', path => 'locator' });
-$sf->control('set', jobFails => 'TXN_LIMIT_EXCEEDED: too long');
+$sf->control('set', jobFails => "TXN_LIMIT_EXCEEDED:\n  too long");
 $sf->control('reset');
 $run = $sf->pull(%bulk);
 like($run->{stderr}, qr/WF502: .*: Salesforce's query job for entity "Big__c" ended in state Failed: TXN_LIMIT_EXCEEDED: too long/, 'a job that fails');
