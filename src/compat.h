@@ -165,6 +165,17 @@ foreign_scan_role(ForeignScan *plan, EState *estate)
 #endif
 }
 
+/* as whom a table that is changed is accessed; InvalidOid: the user */
+#if PG_VERSION_NUM >= 160000
+#define result_relation_role(info, estate) ExecGetResultRelCheckAsUser(info, estate)
+#define range_table_role(root, rte) (getRTEPermissionInfo((root)->parse->rteperminfos, rte)->checkAsUser)
+#else
+#define result_relation_role(info, estate) \
+	(exec_rt_fetch((info)->ri_RangeTableIndex != 0 || (info)->ri_RootResultRelInfo == NULL ? \
+				   (info)->ri_RangeTableIndex : (info)->ri_RootResultRelInfo->ri_RangeTableIndex, estate)->checkAsUser)
+#define range_table_role(root, rte) ((rte)->checkAsUser)
+#endif
+
 /* EXPLAIN's functions have headers of their own from 18 on */
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"

@@ -32,5 +32,6 @@ appflow_fdw_handler(PG_FUNCTION_ARGS)
 	fdw_analyze_routine(routine);
 	fdw_explain_routine(routine);
 	fdw_import_routine(routine);
+	fdw_modify_routine(routine);
 	PG_RETURN_POINTER(routine);
 }

@@ -13,6 +13,7 @@
  *	  scan.c		the scan node
  *	  async.c		the same under an asynchronous append
  *	  explain.c		what EXPLAIN tells of it
+ *	  modify.c		INSERT, UPDATE, DELETE, COPY, TRUNCATE
  *	  analyze.c		samples for ANALYZE
  *	  entities.c	entities and their fields
  *	  import.c		IMPORT FOREIGN SCHEMA
@@ -389,6 +390,10 @@ enum FdwPrivate
 {
 	FDW_PRIVATE_REQUEST
 };
+
+/* ---------- modify.c ---------- */
+
+extern void fdw_modify_routine(FdwRoutine *routine);
 
 /* ---------- entities.c ---------- */
 
