@@ -104,6 +104,7 @@ typedef struct BayeuxState
 	int			number;			/* of requests, for their ids */
 	int64		hold;			/* ms that the server holds a connect */
 	int64		interval;		/* ms that it wants to be left alone before one */
+	int64		began;			/* seconds: when the first subscription was made; 0: not known */
 	bool		renewed;		/* credentials, since the last connect that went well */
 	int			failures;		/* in a row */
 
@@ -233,7 +234,8 @@ make_request(const Bayeux *bayeux, Phase phase)
 			escape_json(&body, bayeux->channel);
 			appendStringInfoString(&body, ",\"ext\":{\"replay\":{");
 			escape_json(&body, bayeux->channel);
-			appendStringInfo(&body, ":%s}}", state->replay);
+			appendStringInfo(&body, ":%s}}", strcmp(state->replay, BAYEUX_NEW) == 0 && bayeux->since > 0 ?
+							 BAYEUX_RETAINED : state->replay);
 			break;
 		case PHASE_CONNECT:
 			appendStringInfoString(&body, ",\"connectionType\":\"long-polling\"");
@@ -256,6 +258,10 @@ start_request(Bayeux *bayeux)
 		pfree(state->client_id);
 		state->client_id = NULL;
 	}
+
+	/* what is new to the second session leaves out what was new to the first */
+	if (state->phase == PHASE_SUBSCRIBE && strcmp(state->replay, BAYEUX_NEW) == 0)
+		bayeux->since = state->began;
 	body = make_request(bayeux, state->phase);
 	state->call = session_call_json(bayeux->session, "POST", bayeux->path, body, strlen(body));
 	state->call->whole = true;
@@ -327,7 +333,7 @@ await_answer(Bayeux *bayeux, int64 deadline)
 	take_cookies(state, call);
 	body = http_body(call, &length);
 	bayeux->bytes += length;
-	if (call->status >= 400 && (length == 0 || body[0] != '['))
+	if (call->status >= 500 || (call->status >= 400 && (length == 0 || body[0] != '[')))
 	{
 		if (call->status < 500 || state->failures >= MAX_FAILURES)
 			session_raise(bayeux->session, call, psprintf("%s of \"%s\"", phase_words[state->phase], bayeux->channel), NULL, NULL);
@@ -548,12 +554,24 @@ take_refusal(Bayeux *bayeux)
 					  phase_words[state->phase], reply->error);
 }
 
+/* seconds since 1970, by the clock of the server; 0: it does not say */
+static int64
+server_time(HttpCall *call)
+{
+	const char *date = http_response_header(call, "Date");
+	time_t		time = date == NULL ? (time_t) -1 : curl_getdate(date, NULL);
+
+	return time == (time_t) -1 ? 0 : (int64) time;
+}
+
 /* The answer is read: what comes next? */
 static void
 take_answer(Bayeux *bayeux)
 {
 	BayeuxState *state = bayeux->state;
 
+	if (!state->reply.given && state->answer->status >= 400)
+		session_raise(bayeux->session, state->answer, psprintf("%s of \"%s\"", phase_words[state->phase], bayeux->channel), NULL, NULL);
 	if (!state->reply.given && state->phase != PHASE_CONNECT)
 		raise_refusal(bayeux, WF_CONNECTOR, phase_words[state->phase], "it does not answer the request");
 	if (state->reply.refused)
@@ -566,7 +584,11 @@ take_answer(Bayeux *bayeux)
 			http_pause(Min(state->interval, LAST_PAUSE));
 	}
 	else
+	{
+		if (state->phase == PHASE_SUBSCRIBE && state->began == 0)
+			state->began = server_time(state->answer);
 		state->phase++;
+	}
 }
 
 /* ---------- for callers ---------- */

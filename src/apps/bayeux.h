@@ -43,6 +43,13 @@ typedef struct Bayeux
 	Cell	  **values;			/* one array of nmessages cells for each path */
 	Cell	   *replay_ids;		/* of nmessages cells */
 	uint64		bytes;			/* received, in all */
+
+	/*
+	 * The session has ended before the first message came, and another had to begin
+	 * with all that is retained: messages from before this time (seconds since
+	 * 1970, by the server's clock) are none of those that were asked for.  0: all are.
+	 */
+	int64		since;
 	struct BayeuxState *state;
 } Bayeux;
 

@@ -22,6 +22,8 @@
 #include "apps/salesforce_events.h"
 #include "codec/buffer.h"
 #include "codec/json_reader.h"
+#include "codec/text.h"
+#include "datatype/timestamp.h"
 #include "record/errors.h"
 #include "utils/memutils.h"
 
@@ -33,6 +35,8 @@ enum
 	PAYLOAD,
 	CREATED,
 	UUID,
+	PAYLOAD_CREATED,
+	COMMITTED,
 	MESSAGE_PATHS
 };
 
@@ -40,6 +44,8 @@ static const char *const message_paths[MESSAGE_PATHS] = {
 	[PAYLOAD] = "data.payload",
 	[CREATED] = "data.event.createdDate",
 	[UUID] = "data.event.EventUuid",
+	[PAYLOAD_CREATED] = "data.payload.CreatedDate",
+	[COMMITTED] = "data.payload." HEADER ".commitTimestamp",
 };
 
 /* fields of a change event's header */
@@ -337,6 +343,41 @@ meet_field(EventReader *reader, Batch *batch)
 
 /* ---------- records ---------- */
 
+/* Was the event published before a time (seconds since 1970)? What does not tell was not. */
+static bool
+is_before(const Bayeux *bayeux, int message, int64 since)
+{
+	const Cell *committed = &bayeux->values[COMMITTED][message];
+	const Cell *created = &bayeux->values[PAYLOAD_CREATED][message];
+	int64		value;
+	bool		zone;
+
+	if (committed->kind == CELL_NUMBER && text_parse_int64(committed->data, committed->length, &value))
+		return value < since * 1000;
+	if (created->kind != CELL_STRING)
+		created = &bayeux->values[CREATED][message];
+	return created->kind == CELL_STRING && text_parse_datetime(created->data, created->length, &value, &zone) &&
+		value < since * USECS_PER_SEC;
+}
+
+/* messages that are none of those asked for, see Bayeux.since */
+static void
+drop_early(Bayeux *bayeux)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < bayeux->nmessages; i++)
+	{
+		if (is_before(bayeux, i, bayeux->since))
+			continue;
+		bayeux->replay_ids[kept] = bayeux->replay_ids[i];
+		for (int path = 0; path < MESSAGE_PATHS; path++)
+			bayeux->values[path][kept] = bayeux->values[path][i];
+		kept++;
+	}
+	bayeux->nmessages = kept;
+}
+
 /* the payloads of the messages that have come, for their reader */
 static void
 gather_payloads(EventReader *reader)
@@ -440,13 +481,16 @@ events_next(RecordReader *base, Batch *batch)
 {
 	EventReader *reader = (EventReader *) base;
 
-	if (read_payloads(reader, batch))
-		return true;
-	if (!bayeux_next(&reader->bayeux, reader->request->patience))
-		return false;
-	base->bytes = reader->bayeux.bytes;
-	gather_payloads(reader);
-	return read_payloads(reader, batch);
+	while (!read_payloads(reader, batch))
+	{
+		if (!bayeux_next(&reader->bayeux, reader->request->patience))
+			return false;
+		base->bytes = reader->bayeux.bytes;
+		if (reader->bayeux.since > 0)
+			drop_early(&reader->bayeux);
+		gather_payloads(reader);
+	}
+	return true;
 }
 
 static void

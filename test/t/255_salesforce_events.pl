@@ -89,6 +89,21 @@ is(numbers(heard($listener)), '7 8 9', 'a session that ends is made anew, and no
 is($listener->{err}, '', 'without a word');
 is(scalar($sf->seen(qr/cometd/)) > 0, 1, 'the simulator saw it');
 
+# a session that ends before it has had an event: what comes until there is another is not lost
+place(50);
+select undef, undef, undef, 1.2;
+$sf->control('reset');
+$sf->control('streaming', most => 1);
+$listener = listen_to("'Order_Placed__e', '', '4 s'");
+await_listener();
+$sf->control('fault', path => 'cometd', kind => 'unavailable');
+$sf->control('forget-clients');
+place(51, 52);
+await_listener();
+place(53);
+is(numbers(heard($listener)), '51 52 53', 'a session that ends before its first event, and what was announced in between');
+$sf->control('streaming', most => 2000);
+
 # the connection breaks, and an answer with events is cut off
 foreach my $fault (qw(reset cut truncate unavailable html))
 {
