@@ -15,9 +15,13 @@
 #include "catalog/secret.h"
 #include "flow/custom_session.h"
 #include "flow/profile_auth.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/json.h"
 
 char *
 custom_function_arn(Jsonb *provisioning)
@@ -64,23 +68,67 @@ compute(const char *statement, int nvalues, const CatalogValue *values)
 	return result;
 }
 
+/* An object with a text member more; not by a statement, whose parameters the server may log. */
+static Jsonb *
+with_text(Jsonb *object, const char *name, const char *text)
+{
+	StringInfoData member;
+	Jsonb	   *added;
+
+	if (text == NULL)
+		return object;
+	initStringInfo(&member);
+	appendStringInfoChar(&member, '{');
+	escape_json(&member, name);
+	appendStringInfoChar(&member, ':');
+	escape_json(&member, text);
+	appendStringInfoChar(&member, '}');
+	added = jsonb_parse(member.data);
+	explicit_bzero(member.data, member.len);
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(object), JsonbPGetDatum(added)));
+}
+
+/* What a function that is a connector gets of credentials. */
+static Jsonb *
+secret_body(Jsonb *credentials)
+{
+	static const struct
+	{
+		const char *type;
+		const char *member;
+	}			kinds[] = {{"BASIC", "basic"}, {"APIKEY", "apiKey"}, {"OAUTH2", "oauth2"}};
+	char	   *type = jsonb_get_text(credentials, "authenticationType");
+	Jsonb	   *custom = jsonb_get_container(credentials, "custom");
+	Jsonb	   *body = NULL;
+
+	for (int i = 0; i < (int) lengthof(kinds); i++)
+	{
+		if (strcmp(type, kinds[i].type) == 0)
+			body = jsonb_get_container(credentials, kinds[i].member);
+	}
+	if (strcmp(type, "CUSTOM") == 0)
+	{
+		body = jsonb_get_container(custom, "credentialsMap");
+		body = with_text(body == NULL ? jsonb_parse("{}") : body, "customAuthenticationType",
+						 jsonb_get_text(custom, "customAuthenticationType"));
+	}
+	return body == NULL ? NULL : DatumGetJsonbP(DirectFunctionCall1(jsonb_strip_nulls, JsonbPGetDatum(body)));
+}
+
 /* the secret gets the access token that is valid now, or another one if it has one already */
 static bool
 renew_token(CustomContext *context)
 {
 	Authenticator *authenticator = context->arg;
-	CatalogValue values[2];
 
 	if (!authenticator->obtain(authenticator, jsonb_get_text(context->secret.body, "accessToken") != NULL))
 		return false;
-	values[0] = catalog_jsonb(context->secret.body);
-	values[1] = catalog_text(authenticator->token);
-	context->secret.body = compute("SELECT $1 || pg_catalog.jsonb_build_object('accessToken', $2)", 2, values);
+	context->secret.body = with_text(context->secret.body, "accessToken", authenticator->token);
 	return true;
 }
 
-#define AUTHENTICATION_TYPE(credentials) \
-	"CASE " credentials "->>'authenticationType' WHEN 'BASIC' THEN 'BasicAuth' WHEN 'OAUTH2' THEN 'OAuth2' " \
+#define AUTHENTICATION_TYPE(type) \
+	"CASE " type " WHEN 'BASIC' THEN 'BasicAuth' WHEN 'OAUTH2' THEN 'OAuth2' " \
 	"WHEN 'APIKEY' THEN 'ApiKey' WHEN 'CUSTOM' THEN 'CustomAuth' END"
 
 static void
@@ -98,12 +146,8 @@ add_credentials(CustomContext *context, const ConnectorRow *connector, const Pro
 	credentials = jsonb_get_container(jsonb_parse(text), "CustomConnector");
 	secret_wipe(text);
 	context->secret.arn = custom_secret_arn(connector->label, profile->name, profile->credentials_id);
-	values[0] = catalog_jsonb(credentials);
-	context->secret.body = compute(
-		"SELECT pg_catalog.jsonb_strip_nulls(CASE $1->>'authenticationType' WHEN 'BASIC' THEN $1->'basic' "
-		"WHEN 'APIKEY' THEN $1->'apiKey' WHEN 'OAUTH2' THEN $1->'oauth2' "
-		"WHEN 'CUSTOM' THEN pg_catalog.jsonb_build_object('customAuthenticationType', $1#>'{custom,customAuthenticationType}') "
-		"|| coalesce($1#>'{custom,credentialsMap}', '{}') END)", 1, values);
+	context->secret.body = secret_body(credentials);
+	values[0] = catalog_text(jsonb_get_text(credentials, "authenticationType"));
 	values[1] = catalog_text(context->secret.arn);
 	context->credentials = compute("SELECT pg_catalog.jsonb_build_object('secretArn', $2, "
 								   "'authenticationType', " AUTHENTICATION_TYPE("$1") ")", 2, values);

@@ -29,7 +29,9 @@
 #include "net/signature.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
+#include "record/wiped.h"
 #include "utils/json.h"
+#include "utils/memutils.h"
 
 #define JWT_SECONDS 180
 
@@ -579,9 +581,11 @@ add_custom_pairs(Authenticator *authenticator, const ConnectorSession *shape, Js
 	}
 }
 
-Authenticator *
-profile_authenticator(const ProfileRow *profile, char **base)
+/* The authenticator, made in a memory context; all else in the current one. */
+static Authenticator *
+make_authenticator(const ProfileRow *profile, char **base, MemoryContext context)
 {
+	MemoryContext current;
 	char	   *credentials = profile_credentials(profile);
 	Jsonb	   *own = profile_own_credentials(profile, credentials);
 	Scheme		scheme = scheme_of(profile, own);
@@ -613,7 +617,9 @@ profile_authenticator(const ProfileRow *profile, char **base)
 				appflow_error(WF_UNSUPPORTED),
 				errmsg("connector profile \"%s\" is not for a service that is asked by HTTP", profile->name),
 				scheme.kind != BY_NOTHING ? errhint("Its properties have no instanceUrl.") : 0);
+	current = MemoryContextSwitchTo(context);
 	authenticator = authenticator_make(scheme.kind);
+	MemoryContextSwitchTo(current);
 	read_limit(profile, authenticator);
 	for (int i = 0; i < MAX_AUTH_PAIRS && scheme.pairs[i].name != NULL; i++)
 	{
@@ -651,5 +657,21 @@ profile_authenticator(const ProfileRow *profile, char **base)
 	}
 	if (own != NULL)
 		explicit_bzero(own, VARSIZE(own));
+	return authenticator;
+}
+
+Authenticator *
+profile_authenticator(const ProfileRow *profile, char **base)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context = wiped_context_create();
+	Authenticator *authenticator;
+
+	MemoryContextSwitchTo(context);
+	authenticator = make_authenticator(profile, base, caller);
+	MemoryContextSwitchTo(caller);
+	if (base != NULL && *base != NULL)
+		*base = pstrdup(*base);
+	MemoryContextDelete(context);
 	return authenticator;
 }

@@ -41,6 +41,7 @@
 #include "postmaster/bgworker.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
+#include "record/wiped.h"
 #include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/lock.h"
@@ -533,8 +534,9 @@ take_given(Asking *asking)
 	return true;
 }
 
-bool
-profile_obtain_token(Authenticator *authenticator, bool renew)
+/* All that it allocates is secret. */
+static bool
+obtain(Authenticator *authenticator, bool renew)
 {
 	const ProfileRow *profile = authenticator->arg;
 	Asking		asking = {
@@ -557,6 +559,20 @@ profile_obtain_token(Authenticator *authenticator, bool renew)
 	secret_wipe(asking.record.token);
 	secret_wipe(asking.record.refresh_token);
 	secret_wipe(asking.credentials);
+	return got;
+}
+
+bool
+profile_obtain_token(Authenticator *authenticator, bool renew)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context = wiped_context_create();
+	bool		got;
+
+	MemoryContextSwitchTo(context);
+	got = obtain(authenticator, renew);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
 	return got;
 }
 

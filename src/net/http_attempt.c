@@ -55,10 +55,17 @@ http_bytes_add(Bytes *bytes, const char *data, size_t length)
 	if (bytes->end + length + 1 > bytes->room)
 	{
 		size_t		room = Max((bytes->end + length + 1) * 2, 4096);
-		char	   *grown = realloc(bytes->data, room);
+		char	   *grown = malloc(room);
 
+		/* not realloc(): what it leaves behind may hold tokens */
 		if (grown == NULL)
 			return false;
+		if (bytes->data != NULL)
+		{
+			memcpy(grown, bytes->data, bytes->end);
+			explicit_bzero(bytes->data, bytes->room);
+			free(bytes->data);
+		}
 		bytes->data = grown;
 		bytes->room = room;
 	}
@@ -491,6 +498,7 @@ http_attempt_start(Call *call)
 	sigset_t	signals;
 	bool		good;
 
+	loop_prepare();
 	http_attempt_drop(call);
 	call->public.status = 0;
 	call->public.failure = HTTP_FINE;
@@ -579,8 +587,11 @@ http_send_quietly(const char *method, const char *url,
 	int			status = 0;
 	bool		good = true;
 
-	if (call == NULL)
+	if (call == NULL || !loop_ready())
+	{
+		free(call);
 		return 0;
+	}
 	call->public.method = method;
 	call->public.url = unconstify(char *, url);
 	call->public.connect_timeout = Min(net_connect_timeout, budget);
@@ -602,7 +613,7 @@ http_send_quietly(const char *method, const char *url,
 	{
 		set_options(call);
 		good = curl_easy_setopt(call->handle, CURLOPT_HTTPHEADER, call->lines) == CURLE_OK;
-		if (good && loop_ready() && loop_add(call->handle, attempt_ended))
+		if (good && loop_add(call->handle, attempt_ended))
 		{
 			int64		limit = loop_now() + budget;
 

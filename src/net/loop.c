@@ -24,6 +24,7 @@
 
 #include "compat.h"
 #include "miscadmin.h"
+#include "net/curl_memory.h"
 #include "net/loop.h"
 #include "portability/instr_time.h"
 #include "record/errors.h"
@@ -102,8 +103,8 @@ want_timer(CURLM *arg_multi, long timeout, void *arg)
 
 /* ---------- the loop ---------- */
 
-static void
-initialize(void)
+void
+loop_prepare(void)
 {
 	static bool global = false;
 	sigset_t	signals;
@@ -113,7 +114,7 @@ initialize(void)
 		return;
 
 	/* once, and never undone: others in this process may use libcurl too */
-	if (!global && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	if (!global && curl_memory_init() != CURLE_OK)
 		ereport(ERROR,
 				appflow_error(WF_INTERNAL),
 				errmsg("could not initialize libcurl"));
@@ -209,7 +210,7 @@ loop_add(CURL *handle, void (*finished) (void *private, CURLcode result))
 	sigset_t	signals;
 	bool		added;
 
-	initialize();
+	loop_prepare();
 	finished_function = finished;
 	loop_block_signals(&signals);
 	added = curl_multi_add_handle(multi, handle) == CURLM_OK;
@@ -245,7 +246,7 @@ loop_wait(long timeout)
 	int			happened;
 
 	CHECK_FOR_INTERRUPTS();
-	initialize();
+	loop_prepare();
 	if (run_ready())
 		return;
 

@@ -38,6 +38,9 @@ extern void loop_run(void);
  */
 extern void loop_wait(long timeout);
 
+/* Have libcurl ready; before anything else of it is called. */
+extern void loop_prepare(void);
+
 /* Has a transfer been made in this process? loop_add() then raises no errors. */
 extern bool loop_ready(void);
 

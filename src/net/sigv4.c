@@ -33,6 +33,16 @@ typedef struct Text
 	bool		failed;			/* out of memory: all further additions are lost */
 } Text;
 
+/* What was there may have been secret. */
+static void
+give_back(Text *text)
+{
+	if (text->data != NULL)
+		OPENSSL_cleanse(text->data, text->room);
+	free(text->data);
+	text->data = NULL;
+}
+
 static void
 add_bytes(Text *text, const char *data, size_t length)
 {
@@ -41,13 +51,18 @@ add_bytes(Text *text, const char *data, size_t length)
 	if (text->length + length + 1 > text->room)
 	{
 		size_t		room = (text->length + length + 1) * 2;
-		char	   *grown = realloc(text->data, room);
+		char	   *grown = malloc(room);
 
 		if (grown == NULL)
 		{
 			text->failed = true;
 			return;
 		}
+
+		/* not realloc(): what it leaves behind may be secret */
+		if (text->data != NULL)
+			memcpy(grown, text->data, text->length);
+		give_back(text);
 		text->data = grown;
 		text->room = room;
 	}
@@ -435,9 +450,7 @@ sign(const SigV4Request *request, const char *date, const char *text, char hex[6
 	if (good)
 		to_hex(key, hex);
 	OPENSSL_cleanse(key, sizeof(key));
-	if (secret.data != NULL)
-		OPENSSL_cleanse(secret.data, secret.room);
-	free(secret.data);
+	give_back(&secret);
 	return good;
 }
 
@@ -493,7 +506,7 @@ sigv4_authorization(const SigV4Request *request, char **canonical_request)
 		if (!canonical.failed)
 			canonical.data = NULL;
 	}
-	free(canonical.data);
+	give_back(&canonical);
 	free(signed_names.data);
 	free(scope.data);
 	free(to_sign.data);

@@ -25,10 +25,12 @@
 #include "operations/shapes.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
+#include "record/wiped.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 static char *region;
 static char *account_id;
@@ -100,14 +102,36 @@ operations_define_settings(void)
 	forward_define_settings();
 }
 
+/* The operations that have credentials in their requests. */
+static bool
+brings_credentials(const char *operation)
+{
+	return strcmp(operation, "CreateConnectorProfile") == 0 || strcmp(operation, "UpdateConnectorProfile") == 0;
+}
+
 Datum
 operation_call(FunctionCallInfo fcinfo, const char *operation, Datum (*here) (Jsonb *request))
 {
-	Jsonb	   *request = shape_read_request(operation, PG_ARGISNULL(0) ? NULL : PG_GETARG_JSONB_P(0));
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context;
+	Jsonb	   *request;
+	Jsonb	   *response;
 
-	if (forward_wanted())
-		PG_RETURN_JSONB_P(forward_operation(operation, request));
-	return here(request);
+	if (!brings_credentials(operation))
+	{
+		request = shape_read_request(operation, PG_ARGISNULL(0) ? NULL : PG_GETARG_JSONB_P(0));
+		if (forward_wanted())
+			PG_RETURN_JSONB_P(forward_operation(operation, request));
+		return here(request);
+	}
+	context = wiped_context_create();
+	MemoryContextSwitchTo(context);
+	request = shape_read_request(operation, PG_ARGISNULL(0) ? NULL : PG_GETARG_JSONB_P(0));
+	response = forward_wanted() ? forward_operation(operation, request) : DatumGetJsonbP(here(request));
+	MemoryContextSwitchTo(caller);
+	response = DatumGetJsonbPCopy(JsonbPGetDatum(response));
+	MemoryContextDelete(context);
+	PG_RETURN_JSONB_P(response);
 }
 
 const char *

@@ -35,6 +35,7 @@
 #include "operations/shapes.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
+#include "record/wiped.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -511,7 +512,7 @@ forward_operation(const char *operation, Jsonb *request)
 
 	aws_check_identity(GetUserId(), "; appflow.engine = 'local' keeps to this server");
 
-	context = AllocSetContextCreate(caller, "appflow AWS operation", ALLOCSET_DEFAULT_SIZES);
+	context = wiped_context_create();
 	MemoryContextSwitchTo(context);
 	forward = palloc0(sizeof(Forward));
 	forward->endpoint = endpoint_url();
@@ -598,7 +599,7 @@ appflow_call_aws(PG_FUNCTION_ARGS)
 				errmsg("\"%s\" is not an operation of AppFlow", operation),
 				errhint("Operations are named as in the API reference, for example ListFlows."));
 	request = shape_read_request(operation, PG_GETARG_JSONB_P(2));
-	context = AllocSetContextCreate(caller, "appflow AWS operation", ALLOCSET_DEFAULT_SIZES);
+	context = wiped_context_create();
 	MemoryContextSwitchTo(context);
 	forward = palloc0(sizeof(Forward));
 	take_profile(forward, name);

@@ -20,8 +20,11 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "record/errors.h"
+#include "record/wiped.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
 #include "vault/vault.h"
 
 #define MAX_SECRET_FILE (64 * 1024)
@@ -95,6 +98,7 @@ read_secret(const char *path)
 				errmsg("secret file \"%s\" is not text in the database's encoding", path));
 	}
 	SET_VARSIZE(contents, VARHDRSZ + length);
+	wiped_at_reset(contents, VARHDRSZ + length);
 	return contents;
 }
 
@@ -112,14 +116,19 @@ Datum
 appflow_read_secret_json(PG_FUNCTION_ARGS)
 {
 	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *contents = text_to_cstring(read_secret(path));
-	MemoryContext context = CurrentMemoryContext;
-	volatile Datum value = (Datum) 0;
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context = wiped_context_create();
 	volatile bool malformed = false;
+	Jsonb	   *volatile parsed = NULL;
+	Jsonb	   *value;
+	char	   *contents;
+
+	MemoryContextSwitchTo(context);
+	contents = text_to_cstring(read_secret(path));
 
 	PG_TRY();
 	{
-		value = DirectFunctionCall1(jsonb_in, CStringGetDatum(contents));
+		parsed = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(contents)));
 	}
 	PG_CATCH();
 	{
@@ -138,5 +147,9 @@ appflow_read_secret_json(PG_FUNCTION_ARGS)
 				errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				errmsg("secret file \"%s\" is not valid JSON", path));
 	OPENSSL_cleanse(contents, strlen(contents));
-	PG_RETURN_DATUM(value);
+	MemoryContextSwitchTo(caller);
+	value = DatumGetJsonbPCopy(JsonbPGetDatum(parsed));
+	wiped_at_reset(value, VARSIZE(value));
+	MemoryContextDelete(context);
+	PG_RETURN_JSONB_P(value);
 }

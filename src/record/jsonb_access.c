@@ -201,6 +201,10 @@ jsonb_parse(const char *text)
 							  (Cell *const *) columns, NULL, 2, &result);
 	json_reader_free(reader);
 	arena_free(arena);
+
+	/* documents may be credentials */
+	explicit_bzero(wrapped.data, wrapped.len);
+	pfree(wrapped.data);
 	if (status != JSON_MORE || result.rows != 1)
 		return NULL;
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));

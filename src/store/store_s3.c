@@ -18,6 +18,7 @@
 #include "net/net.h"
 #include "net/sigv4.h"
 #include "record/record.h"
+#include "record/wiped.h"
 #include "store/store_s3.h"
 #include "utils/memutils.h"
 
@@ -706,8 +707,8 @@ s3_store_open(const ObjectStoreConfig *config)
 	{
 		store->has_fixed = true;
 		store->fixed.access_key_id = pstrdup(config->access_key_id);
-		store->fixed.secret_access_key = pstrdup(config->secret_access_key);
-		store->fixed.session_token = config->session_token == NULL ? NULL : pstrdup(config->session_token);
+		store->fixed.secret_access_key = wiped_strdup(config->secret_access_key);
+		store->fixed.session_token = wiped_strdup(config->session_token);
 		store->signer.credentials = &store->fixed;
 	}
 	store->signer.service = "s3";

@@ -444,6 +444,13 @@ detach(S3Writer *writer)
 	writer->spill = 0;
 }
 
+static void
+wipe_text(const char *text)
+{
+	if (text != NULL)
+		explicit_bzero(unconstify(char *, text), strlen(text));
+}
+
 /* Reset callback. The calls of parts have gone with the contexts below. */
 static void
 discard(void *arg)
@@ -452,6 +459,8 @@ discard(void *arg)
 
 	detach(writer);
 	abort_upload(writer, DISCARD_BUDGET);
+	wipe_text(writer->ticket.fixed.secret_access_key);
+	wipe_text(writer->ticket.fixed.session_token);
 }
 
 void
