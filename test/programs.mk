@@ -6,6 +6,7 @@
 #
 # test/unit/NAME_test.c   a TAP program             build/unit/NAME_test
 # test/unit/NAME_make.c   makes input for others    build/unit/NAME_make
+# test/unit/NAME_module.c a module for the server   build/unit/NAME_module.so, with all of the extension in it
 # test/fuzz/NAME_fuzz.c   libFuzzer target          build/fuzz/NAME_fuzz
 # test/bench/NAME_bench.c optimized, no sanitizers  build/bench/NAME_bench
 #
@@ -22,6 +23,7 @@ PURE := $(shell grep -L '"postgres\.h"' $(wildcard src/*/*.c))
 HEADERS := $(wildcard src/*.h src/*/*.h test/unit/*.h test/fuzz/*.h test/bench/*.h)
 
 UNIT := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(wildcard test/unit/*_test.c test/unit/*_make.c))
+MODULES := $(patsubst test/unit/%.c,$(BUILD)/unit/%.so,$(wildcard test/unit/*_module.c))
 # without clang's libFuzzer there are no fuzz targets
 HAVE_FUZZER := $(shell echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return 0; }' | \
 	$(CLANG) -x c -fsanitize=fuzzer,address - -o /dev/null 2>/dev/null && echo yes)
@@ -39,10 +41,10 @@ LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_USED)) -lsnappy -lz -lm
 SANITIZER = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 FUZZER = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
-all: $(UNIT) $(FUZZ)
+all: $(UNIT) $(MODULES) $(FUZZ)
 
 list:
-	@printf '%s\n' $(UNIT) $(FUZZ)
+	@printf '%s\n' $(UNIT) $(MODULES) $(FUZZ)
 
 bench: $(patsubst test/bench/%.c,$(BUILD)/bench/%,$(wildcard test/bench/*_bench.c))
 
@@ -68,6 +70,15 @@ $(BUILD)/fuzz/src/%.o: src/%.c $(HEADERS)
 $(BUILD)/unit/%: test/unit/%.c $(BUILD)/unit/lib.a $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(SANITIZER) -o $@ $< $(BUILD)/unit/lib.a $(LIBS)
+
+# the extension's own objects, as the server's build has made them
+PG_CONFIG ?= pg_config
+OBJECTS := $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c)) build/manifests.o
+$(BUILD)/unit/%_module.so: test/unit/%_module.c $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(COMMON) -O1 -fPIC -shared -fvisibility=hidden -DPGDLLEXPORT='__attribute__((visibility("default")))' \
+		-isystem $(shell $(PG_CONFIG) --includedir-server) -o $@ $< $(OBJECTS) $(LIBS) \
+		$(shell $(PKG_CONFIG) --libs libcurl json-c)
 
 $(BUILD)/fuzz/%: test/fuzz/%.c $(BUILD)/fuzz/lib.a $(HEADERS)
 	@mkdir -p $(@D)

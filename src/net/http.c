@@ -269,7 +269,12 @@ asked_pause(Call *call)
 	if (call->foreign || guard == NULL)
 		return asked;
 	if (guard->pause != NULL)
-		asked = Max(asked, guard->pause(&call->public, guard->arg));
+	{
+		/* Max() takes its arguments twice */
+		int64		told = guard->pause(&call->public, guard->arg);
+
+		asked = Max(asked, told);
+	}
 	if (asked > 0 && guard->limit != NULL)
 		rate_limit_hold(guard->limit, Min(asked, MAX_RETRY_AFTER));
 	return asked;

@@ -98,7 +98,7 @@ sub done
 my @programs = map { chomp; $_ } `make -s -f test/programs.mk list`;
 my @fuzzers = grep { m{/fuzz/} && wanted('fuzz/' . basename($_)) } @programs;
 my @units = grep { m{_test$} && wanted('unit/' . basename($_)) } @programs;
-my @makers = grep { m{_make$} } @programs;
+my @makers = grep { m{_(?:make|module\.so)$} } @programs;
 my @taps = grep { wanted('t/' . basename($_)) } sort glob 'test/t/*.pl';
 my @regressions = grep { wanted("sql/$_") } map { basename($_, '.sql') } sort glob 'test/sql/*.sql';
 my @checks = grep { wanted('check/' . basename($_)) } sort glob 'test/check-*';

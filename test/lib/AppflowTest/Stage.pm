@@ -162,7 +162,7 @@ sub add_tests
 	_run('cp', "$top/src/operations/appflow.shapes", "$dir/src/operations/");
 	foreach my $kind (qw(unit fuzz))
 	{
-		foreach my $program (glob "$top/build/$kind/*_test $top/build/$kind/*_make $top/build/$kind/*_fuzz")
+		foreach my $program (glob "$top/build/$kind/*_test $top/build/$kind/*_make $top/build/$kind/*_module.so $top/build/$kind/*_fuzz")
 		{
 			_run('cp', '-a', $program, "$dir/build/") if -f $program;
 		}

@@ -1,7 +1,7 @@
 /*
  * resolver.c
  *	  Names below .test are looked up in the file of RESOLVER_FILE, anew each time:
- *	  lines of a name and an address.  Preloaded into a server under test, so that
+ *	  lines of a name and an address; hang.test takes a minute.  Preloaded into a server under test, so that
  *	  names can change their address.
  */
 #define _GNU_SOURCE
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int
 getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
@@ -25,6 +26,8 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 	*(void **) &real = dlsym(RTLD_NEXT, "getaddrinfo");
 	if (path == NULL || length < 5 || strcmp(name + length - 5, ".test") != 0)
 		return real(name, service, hints, found);
+	if (strcmp(name, "hang.test") == 0)
+		sleep(60);
 	file = fopen(path, "r");
 	if (file == NULL)
 		return EAI_NONAME;
