@@ -277,7 +277,7 @@ loop_wait(long timeout)
 int
 loop_descriptor(void)
 {
-	initialize();
+	loop_prepare();
 	return epoll_fd;
 }
 
