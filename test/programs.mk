@@ -78,7 +78,7 @@ $(BUILD)/unit/%_module.so: test/unit/%_module.c $(OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(COMMON) -O1 -fPIC -shared -fvisibility=hidden -DPGDLLEXPORT='__attribute__((visibility("default")))' \
 		-isystem $(shell $(PG_CONFIG) --includedir-server) -o $@ $< $(OBJECTS) $(LIBS) \
-		$(shell $(PKG_CONFIG) --libs libcurl json-c)
+		$(shell $(PKG_CONFIG) --libs $$(sed -n 's/^LIBS_USED = //p' Makefile))
 
 $(BUILD)/fuzz/%: test/fuzz/%.c $(BUILD)/fuzz/lib.a $(HEADERS)
 	@mkdir -p $(@D)
