@@ -58,7 +58,8 @@ typedef enum ManifestFormat
 	FORMAT_EPOCH_MILLISECONDS,
 	FORMAT_DATETIME,
 	FORMAT_DATE,
-	FORMAT_EPOCH_FRACTION
+	FORMAT_EPOCH_FRACTION,
+	FORMAT_ISO_SECONDS
 } ManifestFormat;
 
 typedef struct ManifestFormatRule

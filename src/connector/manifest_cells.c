@@ -25,7 +25,8 @@
 
 static const char *const format_names[] = {
 	[FORMAT_ISO] = "iso", [FORMAT_EPOCH] = "epoch", [FORMAT_EPOCH_MILLISECONDS] = "epochMilliseconds",
-	[FORMAT_DATETIME] = "datetime", [FORMAT_DATE] = "date", [FORMAT_EPOCH_FRACTION] = "epochFraction"
+	[FORMAT_DATETIME] = "datetime", [FORMAT_DATE] = "date", [FORMAT_EPOCH_FRACTION] = "epochFraction",
+	[FORMAT_ISO_SECONDS] = "isoSeconds"
 };
 
 ManifestFormat
@@ -95,8 +96,8 @@ manifest_format_time(ManifestFormat format, FieldType type, int64 value, bool up
 	int64		micros;
 
 	*exact = true;
-	if (type == FIELD_DATE && (format == FORMAT_ISO || format == FORMAT_DATE))
-		return pnstrdup(text, text_format_cell(&day, type, text));
+	if (type == FIELD_DATE && (format == FORMAT_ISO || format == FORMAT_ISO_SECONDS || format == FORMAT_DATE))
+		return manifest_iso_time(type, value);
 	micros = type == FIELD_DATE ? value * MICROS_PER_DAY : value;
 	switch (format)
 	{
@@ -113,11 +114,24 @@ manifest_format_time(ManifestFormat format, FieldType type, int64 value, bool up
 		case FORMAT_DATE:
 			day.integer = round_to(micros, MICROS_PER_DAY, up, exact) / MICROS_PER_DAY;
 			return pnstrdup(text, text_format_cell(&day, FIELD_DATE, text));
+		case FORMAT_ISO_SECONDS:
+			return text_of(round_to(micros, MICROS_PER_SECOND, up, exact), type, 'T');
 		case FORMAT_ISO:
 		case FORMAT_NONE:
 			break;
 	}
-	return text_of(micros, type == FIELD_TIMESTAMP ? FIELD_TIMESTAMP : FIELD_DATETIME, 'T');
+
+	/* many applications read no more digits */
+	return text_of(round_to(micros, 1000, up, exact), type, 'T');
+}
+
+char *
+manifest_iso_time(FieldType type, int64 value)
+{
+	Cell		cell = cell_integer(type == FIELD_DATE ? CELL_DATE : CELL_TIMESTAMP, value);
+	char		text[CELL_TEXT_MAX];
+
+	return pnstrdup(text, text_format_cell(&cell, type, text));
 }
 
 /* seconds with or without a fraction, times a million, exactly */

@@ -250,6 +250,9 @@ extern const char *manifest_format_name(ManifestFormat format);
  */
 extern char *manifest_format_time(ManifestFormat format, FieldType type, int64 value, bool up, bool *exact);
 
+/* a moment with all its digits, or a day, by ISO 8601 */
+extern char *manifest_iso_time(FieldType type, int64 value);
+
 /* The value of a cell in a format as the canonical cell; false: it is of another form. */
 extern bool manifest_parse_time(ManifestFormat format, FieldType type, Cell *cell);
 

@@ -58,7 +58,7 @@ manifest_type_find(const char *name)
 
 /* in the order of the enums that they are */
 static const char *const format_names[] = {"", "iso", "epoch", "epochMilliseconds", "datetime", "date",
-"epochFraction", NULL};
+"epochFraction", "isoSeconds", NULL};
 static const char *const paging_names[] = {
 	"none", "offset", "page", "cursor", "link", "linkHeader", "header", "time", "key", NULL
 };

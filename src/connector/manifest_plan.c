@@ -13,8 +13,10 @@
 #include "postgres.h"
 
 #include "codec/text.h"
+#include "common/string.h"
 #include "connector/manifest_engine.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/builtins.h"
@@ -343,7 +345,8 @@ literal(const Sending *sending, const ManifestFilter *rule, int number, bool *ex
 		return text_is_number(operand, strlen(operand)) ? pstrdup(operand) : NULL;
 	if (sending->type == FIELD_BOOLEAN)
 		return parse_bool(operand, &flag) ? pstrdup(flag ? "true" : "false") : NULL;
-	if (!is_text(sending->type))
+	/* applications take UTF-8 */
+	if (!is_text(sending->type) || (GetDatabaseEncoding() != PG_UTF8 && !pg_is_ascii(operand)))
 		return NULL;
 	if (!manifest_made_of(operand, rule->characters) || (rule->length > 0 && strlen(operand) != (size_t) rule->length))
 		return NULL;

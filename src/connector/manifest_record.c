@@ -136,11 +136,15 @@ append_time(StringInfo out, const RecordNode *node, const Cell *cell)
 		append_seconds(out, cell->integer);
 		return NULL;
 	}
+	if (node->format == FORMAT_ISO)
+	{
+		appendStringInfo(out, "\"%s\"", manifest_iso_time(node->type, cell->integer));
+		return NULL;
+	}
 	text = manifest_format_time(node->format, node->type, cell->integer, false, &exact);
 	if (!exact)
 		return psprintf("\"%s\" takes no moments as exact as %s: its format is %s", node->name,
-						manifest_format_time(FORMAT_ISO, node->type, cell->integer, false, &exact),
-						manifest_format_name(node->format));
+						manifest_iso_time(node->type, cell->integer), manifest_format_name(node->format));
 	if (node->format == FORMAT_EPOCH || node->format == FORMAT_EPOCH_MILLISECONDS || node->format == FORMAT_EPOCH_FRACTION)
 		appendStringInfoString(out, text);
 	else
