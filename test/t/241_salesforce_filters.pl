@@ -176,7 +176,7 @@ sub random_filter
 }
 
 my ($same, $pushed, $found) = (0, 0, 0);
-my $rounds = $ENV{SALESFORCE_ROUNDS} || 80;
+my $rounds = $ENV{SALESFORCE_ROUNDS} || 50;
 foreach my $round (1 .. $rounds)
 {
 	my $filters = [ map { random_filter() } 1 .. pick(1, 1, 2) ];
