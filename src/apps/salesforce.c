@@ -268,6 +268,8 @@ salesforce_check_properties(Jsonb *properties, bool as_source)
 		problems = lappend(problems, psprintf("object \"%s\" is not the name of a Salesforce object", object));
 	if (api != NULL && salesforce_api(properties) == SALESFORCE_AUTOMATIC && pg_strcasecmp(api, api_names[0]) != 0)
 		problems = lappend(problems, psprintf("dataTransferApi \"%s\" is none of AUTOMATIC, BULKV2, REST_SYNC", api));
+	if (!as_source)
+		problems = list_concat(problems, salesforce_check_destination(properties));
 	return problems;
 }
 

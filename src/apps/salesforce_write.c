@@ -834,7 +834,7 @@ bind_column(SalesforceWriter *writer, WriteColumn *column, Field *target, const 
 	}
 	if (source == NULL)
 		raise_no_field(writer, target->name);
-	if (!key && (source->writes & operations[writer->operation].writes) == 0)
+	if (!key && (source->key || (source->writes & operations[writer->operation].writes) == 0))
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
 				errmsg("field \"%s\" of Salesforce object \"%s\" cannot be set by %s", source->name,
@@ -960,4 +960,22 @@ bool
 salesforce_fixed_schema(Jsonb *properties)
 {
 	return true;
+}
+
+List *
+salesforce_check_destination(Jsonb *properties)
+{
+	char	   *operation = jsonb_get_text(properties, "writeOperationType");
+	List	   *names = jsonb_array_texts(jsonb_get_container(properties, "idFieldNames"));
+	bool		by_id = list_length(names) == 1 && pg_strcasecmp(linitial(names), "Id") == 0;
+
+	if (operation == NULL || names == NIL || pg_strcasecmp(operation, operations[WRITE_INSERT].word) == 0)
+		return NIL;
+	if (pg_strcasecmp(operation, operations[WRITE_UPSERT].word) != 0)
+		return by_id ? NIL : list_make1(psprintf("idFieldNames: %s in Salesforce goes by \"Id\"", operation));
+	if (list_length(names) > 1)
+		return list_make1("idFieldNames: UPSERT in Salesforce goes by one field, an external id");
+	if (by_id && salesforce_api(properties) != SALESFORCE_BULK)
+		return list_make1("idFieldNames: UPSERT in Salesforce goes by \"Id\" only with the dataTransferApi BULKV2");
+	return NIL;
 }

@@ -30,6 +30,9 @@
 
 extern RecordWriter *salesforce_open_writer(ConnectorSession *session, WriteRequest *request);
 extern int	salesforce_batch_size(ConnectorSession *session, const char *entity, WriteOperation operation);
+
+/* what is wrong with idFieldNames (of char *) */
+extern List *salesforce_check_destination(Jsonb *properties);
 extern bool salesforce_needs_schema(Jsonb *properties, bool all_fields);
 extern bool salesforce_fixed_schema(Jsonb *properties);
 

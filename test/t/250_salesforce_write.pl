@@ -183,8 +183,7 @@ foreach my $wrong (
 	[ { map => { a => 'Id' } }, 'field "Id" of Salesforce object "Thing__c" cannot be set by INSERT' ],
 	[ { map => { a => 'Code__c', b => 'code__c' } }, 'field "Code__c" of Salesforce object "Thing__c" is written twice' ],
 	[ { map => { a => 'Text__c', b => 'Name' }, operation => 'UPSERT', key => 'Text__c' }, 'field "Text__c" of Salesforce object "Thing__c" is not an external id' ],
-	[ { map => { a => 'Id', b => 'Name' }, operation => 'UPSERT', key => 'Id' }, 'field "Id" of Salesforce object "Thing__c" is not an external id' ],
-	[ { map => { a => 'Code__c' }, operation => 'UPDATE', key => 'Code__c' }, 'UPDATE in Salesforce goes by the field "Id", not by "Code__c"' ],
+	[ { map => { a => 'Id', b => 'Code__c' }, operation => 'UPSERT', key => 'Code__c' }, 'field "Id" of Salesforce object "Thing__c" cannot be set by UPSERT' ],
 	[ { map => { a => 'Account__r.Name' } }, 'field "Account__r.Name" cannot be written: "Name" does not identify a record of "Account"' ],
 	[ { map => { a => 'Account__r.External_Id__c', b => 'Nobody__r.X__c' } }, 'Salesforce object "Thing__c" has no field "Nobody__r.X__c"' ],
 	[ { object => 'Nothing__c', map => { a => 'Name' } }, 'Salesforce refused entity "Nothing__c": NOT_FOUND: The requested resource does not exist' ])
@@ -193,5 +192,15 @@ foreach my $wrong (
 	is("$run->{status} $run->{message}", "Error $wrong->[1]", "not: $wrong->[1]");
 }
 is(scalar($sf->seen($composite)), 0, 'nothing of that has sent a record');
+
+# what can be known when the flow is made
+foreach my $wrong (
+	[ { map => { a => 'Code__c' }, operation => 'UPDATE', key => 'Code__c' }, 'UPDATE in Salesforce goes by "Id"' ],
+	[ { map => { a => 'Code__c' }, operation => 'DELETE', key => 'Code__c' }, 'DELETE in Salesforce goes by "Id"' ],
+	[ { map => { a => 'Id', b => 'Name' }, operation => 'UPSERT', key => 'Id' }, 'UPSERT in Salesforce goes by "Id" only with the dataTransferApi BULKV2' ])
+{
+	$run = $sf->move(table => 'nothing', object => 'Thing__c', %{ $wrong->[0] });
+	is("$run->{status} $run->{message}", "refused Create Flow request failed: [destinationFlowConfigList.1.destinationConnectorProperties.Salesforce.idFieldNames: $wrong->[1]]", "refused: $wrong->[1]");
+}
 
 done_testing();
