@@ -38,6 +38,10 @@
 #include "utils/memutils.h"
 
 #define MAX_IN_FLIGHT 10
+
+/* places for pages: those in flight, the one that is read, and the one before it, which is closed late */
+#define PLACES (MAX_IN_FLIGHT + 2)
+
 #define DEFAULT_PARALLEL_SIZE 1000
 
 /* pages without a record that may follow one another before it is a circle */
@@ -77,6 +81,7 @@ typedef struct ReadPlan
 
 typedef struct PageInFlight
 {
+	MemoryContext context;
 	HttpCall   *call;
 	int64		size;			/* records that it must have */
 } PageInFlight;
@@ -97,11 +102,15 @@ typedef struct SapReader
 	int64		asked;			/* records that the current chain must have; 0: not said */
 	char	   *last_link;
 	int			empty;			/* pages without records, one after another */
-	uint64		seen;			/* number of the page that is accounted for */
+	bool		skipped;		/* the current page was asked for by $skip */
+	bool		complete;		/* what $skip was to leave out came again: there is no more */
+	int64		first_asked;	/* of the first page: records that it was to have, and had */
+	int64		first_read;
+	char	   *first_key;		/* of the first record of all */
 
 	int64		total;			/* records there are; -1: not known */
 	int64		next_skip;		/* parallel: of the next page to send for */
-	PageInFlight pages[MAX_IN_FLIGHT];
+	PageInFlight pages[PLACES];
 	int			first;			/* in pages, a ring */
 	int			npages;
 } SapReader;
@@ -324,6 +333,13 @@ plan_fields(ReadPlan *plan, const ReadRequest *request, const Schema *described,
 	List	   *names = fields_of(request, described);
 	List	   *paths = NIL;
 
+	/* keys tell whether a page is the one that was asked for */
+	for (int i = 0; plan->page_size > 0 && i < described->nfields; i++)
+	{
+		if (described->fields[i].key && !list_has(names, described->fields[i].name))
+			names = lappend(names, described->fields[i].name);
+	}
+
 	odata_select(plan->entity != NULL ? plan->entity : &entity, names, &plan->select, &plan->expand, &paths, fields);
 
 	/* what is all there is need not be said */
@@ -422,9 +438,13 @@ fill_pages(SapReader *reader)
 
 	while (reader->npages < reader->plan.parallel - 1 && reader->next_skip < end)
 	{
-		PageInFlight *page = &reader->pages[(reader->first + reader->npages) % MAX_IN_FLIGHT];
-		MemoryContext old = MemoryContextSwitchTo(reader->context);
+		PageInFlight *page = &reader->pages[(reader->first + reader->npages) % PLACES];
+		MemoryContext old;
 
+		if (page->context == NULL)
+			page->context = AllocSetContextCreate(reader->context, "appflow page in flight", ALLOCSET_SMALL_SIZES);
+		MemoryContextReset(page->context);
+		old = MemoryContextSwitchTo(page->context);
 		page->size = Min(size_at(&reader->plan, reader->next_skip), end - reader->next_skip);
 		page->call = call_at(reader, reader->next_skip, page->size, false);
 		MemoryContextSwitchTo(old);
@@ -441,7 +461,7 @@ give_up_parallel(SapReader *reader)
 	while (reader->npages > 0)
 	{
 		http_close(reader->pages[reader->first].call);
-		reader->first = (reader->first + 1) % MAX_IN_FLIGHT;
+		reader->first = (reader->first + 1) % PLACES;
 		reader->npages--;
 	}
 	reader->plan.parallel = 1;
@@ -490,7 +510,10 @@ follow_link(SapReader *reader, const char *link, HttpCall **call)
 				appflow_error(WF_CONNECTOR),
 				errmsg("SAPOData goes in circles with the pages of %s: two pages have the same link to the next",
 					   reader->what));
+	if (reader->last_link != NULL)
+		pfree(reader->last_link);
 	reader->last_link = MemoryContextStrdup(reader->context, link);
+	reader->skipped = false;
 	*call = make_call(reader, resolve_link(reader, link));
 	return PAGE_FOLLOWS;
 }
@@ -501,7 +524,7 @@ next_by_one(SapReader *reader, const char *link, HttpCall **call)
 {
 	int64		size;
 
-	if (reader->plan.limit != NO_LIMIT && reader->read >= reader->plan.limit)
+	if (reader->complete || (reader->plan.limit != NO_LIMIT && reader->read >= reader->plan.limit))
 		return PAGE_LAST;
 	if (link != NULL)
 		return follow_link(reader, link, call);
@@ -514,6 +537,7 @@ next_by_one(SapReader *reader, const char *link, HttpCall **call)
 	size = size_at(&reader->plan, reader->read);
 	reader->chain = 0;
 	reader->asked = size;
+	reader->skipped = true;
 	*call = call_at(reader, reader->read, size, false);
 	return PAGE_FOLLOWS;
 }
@@ -523,8 +547,9 @@ next_parallel(SapReader *reader, const char *link, HttpCall **call)
 {
 	PageInFlight *page = &reader->pages[reader->first];
 
-	/* it came with fewer records than it must have */
-	if (link != NULL || (reader->asked > 0 && reader->chain < reader->asked && reader->read < reader->total))
+	/* it came with other records than it must have */
+	if (link != NULL || reader->complete || reader->chain > reader->asked ||
+		(reader->chain < reader->asked && reader->read < reader->total))
 	{
 		give_up_parallel(reader);
 		return next_by_one(reader, link, call);
@@ -535,7 +560,8 @@ next_parallel(SapReader *reader, const char *link, HttpCall **call)
 	*call = page->call;
 	reader->asked = page->size;
 	reader->chain = 0;
-	reader->first = (reader->first + 1) % MAX_IN_FLIGHT;
+	reader->skipped = true;
+	reader->first = (reader->first + 1) % PLACES;
 	reader->npages--;
 	fill_pages(reader);
 	return PAGE_FOLLOWS;
@@ -579,10 +605,7 @@ next_page(void *arg, const RecordPage *previous, HttpCall **call)
 	if (!previous->complete && (link == NULL || parallel || reader->plan.limit != NO_LIMIT || previous->records == 0))
 		return PAGE_UNKNOWN;
 	if (!previous->complete)
-	{
-		/* its records are counted when it is: chain and read are not needed for links */
 		return follow_link(reader, link, call);
-	}
 	if (parallel && reader->total < 0)
 		give_up_parallel(reader);
 	return reader->plan.parallel > 1 ? next_parallel(reader, link, call) : next_by_one(reader, link, call);
@@ -612,6 +635,8 @@ note_position(SapReader *reader, const RecordPage *page)
 					   reader->what),
 				errhint("Name a field that says when a record has changed in incrementalPullConfig."));
 	link = resolve_link(reader, link);
+	if (reader->records->position != NULL)
+		pfree(reader->records->position);
 	reader->records->position = MemoryContextStrdup(reader->context,
 													strstr(link, "://") != NULL ? url_target(link) : link);
 }
@@ -628,8 +653,13 @@ check_page(void *arg, const RecordPage *page)
 						 pnstrdup(error->data, error->length));
 	if (reader->plan.position != NULL)
 		note_position(reader, page);
-	reader->read += page->records;
-	reader->chain += page->records;
+	if (page->number == 1)
+	{
+		reader->first_asked = reader->asked;
+		reader->first_read = page->records;
+	}
+	reader->read += reader->complete ? 0 : page->records;
+	reader->chain += reader->complete ? 0 : page->records;
 	reader->empty = page->records > 0 ? 0 : reader->empty + 1;
 	if (reader->empty > MAX_EMPTY_PAGES)
 		ereport(ERROR,
@@ -637,10 +667,62 @@ check_page(void *arg, const RecordPage *page)
 				errmsg("SAPOData sends one page of %s without records after another", reader->what));
 }
 
+/* the keys of a record, as text that is the same for the same record */
+static char *
+key_of(const SapReader *reader, const Batch *batch)
+{
+	StringInfoData key;
+
+	initStringInfo(&key);
+	for (int i = 0; i < reader->schema->nfields; i++)
+	{
+		const Field *field = &reader->schema->fields[i];
+
+		if (field->key)
+			appendStringInfo(&key, "%s\n", cell_text_cstring(&batch->columns[i][0], field->type));
+	}
+	return key.data;
+}
+
+/*
+ * Some services take $skip without a word and give the first records again.  Where the
+ * first page had all of them, because $top means nothing either, they are there.
+ */
+static void
+check_skipped(SapReader *reader, const RecordPage *page, Batch *batch)
+{
+	char	   *key;
+
+	if (reader->plan.page_size == 0 || page->records != batch->nrows || batch->nrows == 0 ||
+		(page->number > 1 && !reader->skipped))
+		return;
+	key = key_of(reader, batch);
+	if (page->number == 1)
+	{
+		reader->first_key = MemoryContextStrdup(reader->context, key);
+		return;
+	}
+	if (strcmp(key, reader->first_key) != 0)
+		return;
+	if (reader->first_read == reader->first_asked)
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("SAPOData ignores $skip in requests about %s: a page begins with the first record again", reader->what),
+				errhint("Leave the pages to the service: without paginationConfig and parallelismConfig."));
+	reader->complete = true;
+}
+
 static void
 adapt(void *arg, const RecordPage *page, Batch *batch)
 {
 	SapReader  *reader = arg;
+
+	check_skipped(reader, page, batch);
+	if (reader->complete)
+	{
+		batch->nrows = 0;
+		return;
+	}
 
 	/* the service may give more than it was asked for */
 	if (reader->plan.limit != NO_LIMIT && reader->given + batch->nrows > reader->plan.limit)
@@ -784,7 +866,8 @@ sap_open_reader(ConnectorSession *session, ReadRequest *request)
 
 		*field = *from;
 		field->name = name;
-		field->hidden = request->all_fields && schema_find(described, name) < 0;
+		field->hidden = (request->all_fields && schema_find(described, name) < 0) ||
+			(!list_has(request->fields, name) && (!request->all_fields || list_has(request->exclude, name)));
 		names[i] = list_nth(paths, i);
 	}
 

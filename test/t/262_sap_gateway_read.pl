@@ -105,10 +105,10 @@ foreach my $version (2, 4)
 	$sap->tell("$gateway/_set", { links => JSON::PP::true, page => 50 });
 
 	seen();
-	$run = $sap->pull("v$version", $entity, %tasks, source => { paginationConfig => { maxPageSize => 20 }, parallelismConfig => { maxParallelism => 4 } });
+	$run = $sap->pull("v$version", $entity, %tasks, source => { paginationConfig => { maxPageSize => 6 }, parallelismConfig => { maxParallelism => 10 } });
 	is(orders($run), $sorted, 'several at once, in their order') or diag explain $run;
 	@seen = seen(qr/OrderSet/);
-	is(join(' ', sort { $a <=> $b } map { /\$skip=(\d+)/ ? $1 : 0 } @seen), join(' ', map { $_ * 20 } 0 .. 8), 'each page once');
+	is(join(' ', sort { $a <=> $b } map { /\$skip=(\d+)/ ? $1 : 0 } @seen), join(' ', map { $_ * 6 } 0 .. 29), 'each page once');
 
 	# the service gives less than it is asked for: what is on its way is of no use
 	seen();
@@ -118,6 +118,20 @@ foreach my $version (2, 4)
 	$run = $sap->pull("v$version", $entity, %tasks, source => { paginationConfig => { maxPageSize => 70 }, parallelismConfig => { maxParallelism => 3 } });
 	is(orders($run), $sorted, 'and without links') or diag explain $run;
 	$sap->tell("$gateway/_set", { links => JSON::PP::true });
+
+	# services that take $skip, or $top too, and do nothing with it
+	$sap->tell("$gateway/_set", { ignores => [ 'skip', 'top' ], page => 1000 });
+	foreach my $parallel (1, 3)
+	{
+		my %source = (source => { paginationConfig => { maxPageSize => 70 }, parallelismConfig => { maxParallelism => $parallel } });
+		$run = $sap->pull("v$version", $entity, %source, tasks => [ sap_map('Quantity') ]);
+		is("$run->{status} $run->{processed}", 'Successful 180', "all at once from a service without pages, $parallel at once") or diag explain $run;
+		$sap->tell("$gateway/_set", { ignores => ['skip'] });
+		$run = $sap->pull("v$version", $entity, %source, tasks => [ sap_map('Quantity') ]);
+		like("$run->{status} $run->{message}", qr/^Error SAPOData ignores \$skip in requests about entity/, 'which are not mistaken for others') or diag explain $run;
+		$sap->tell("$gateway/_set", { ignores => [ 'skip', 'top' ] });
+	}
+	$sap->tell("$gateway/_set", { ignores => [], page => 50 });
 
 	# the second of several breaks off, is slow, is refused for a while
 	foreach my $trouble ({ status => 429, headers => { 'Retry-After' => '0' } }, { status => 503, times => 2 }, { delay => 700 })

@@ -17,9 +17,10 @@
 // real one; delay: ms before it; late: the change is made, then the connection breaks;
 // expire: sessions and tokens end before it; replace: [text, by another]).
 // POST /_expire: sessions and tokens end.  POST /_change with rows
-// puts them into the queue of FactsOfStock.  POST /_set with {page, batch, stops, hidden, links, lost}: page
+// puts them into the queue of FactsOfStock.  POST /_set with {page, batch, stops, hidden, links, lost, ignores}: page
 // size, whether $batch exists, whether it stops at the first failure, a property that
-// has gone, whether pages have links, whether delta tokens are lost.
+// has gone, whether pages have links, whether delta tokens are lost, which
+// of skip and top are ignored.
 
 'use strict'
 
@@ -27,7 +28,7 @@ const crypto = require('node:crypto')
 const http = require('node:http')
 const { ODataError, bad, filter, orderby, key } = require('./query')
 
-const settings = { page: Number(process.argv[2] || 50), batch: true, stops: false, hidden: null, links: true, lost: false }
+const settings = { page: Number(process.argv[2] || 50), batch: true, stops: false, hidden: null, links: true, lost: false, ignores: [] }
 
 // ---------- the model ----------
 
@@ -312,8 +313,8 @@ function read (version, path, set, params, count) {
   // without an order, whichever comes first
   found = params.has('$orderby') ? [...found].sort(orderby(entity, params.get('$orderby'))) : found
   if (entity.pageable === false && (params.has('$top') || params.has('$skip'))) throw bad('$top and $skip are not supported')
-  const skip = natural(params, '$skip') || 0
-  const top = natural(params, '$top')
+  const skip = settings.ignores.includes('skip') ? 0 : natural(params, '$skip') || 0
+  const top = settings.ignores.includes('top') ? null : natural(params, '$top')
   const begin = natural(params, '$skiptoken') || 0
   found = found.slice(skip)
   if (top !== null) found = found.slice(0, top)
