@@ -588,6 +588,26 @@ write_of(ConnectorSession *session, const ManifestEntity *entity, const char *na
 	return entity->write[operation];
 }
 
+/* the field that the id which the application made is of: the key, if it is one field */
+static void
+add_key(Schema *results, const Schema *described)
+{
+	const Field *key = NULL;
+
+	for (int i = 0; i < described->nfields; i++)
+	{
+		if (!described->fields[i].key)
+			continue;
+		if (key != NULL)
+		{
+			key = NULL;
+			break;
+		}
+		key = &described->fields[i];
+	}
+	(void) schema_add(results, key != NULL ? key->name : "id", key != NULL ? key->type : FIELD_STRING);
+}
+
 RecordWriter *
 manifest_open_writer(ConnectorSession *session, WriteRequest *request)
 {
@@ -615,7 +635,7 @@ manifest_open_writer(ConnectorSession *session, WriteRequest *request)
 	if (writer->write->results != NULL && writer->write->results->id != NULL)
 	{
 		writer->base.results = schema_create();
-		(void) schema_add(writer->base.results, "id", FIELD_STRING);
+		add_key(writer->base.results, described);
 	}
 	writer->base.schema = request->schema;
 	writer->base.typed = true;

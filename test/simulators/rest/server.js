@@ -300,6 +300,10 @@ const routes = {
       ].filter((f) => (query.get('of') || '').split(',').includes(f.table))
     })
   },
+  'list/things' (req, res, query) {
+    const all = [...things.values()].filter((t) => !query.has('id') || String(t.id) === query.get('id'))
+    reply(res, 200, { things: all })
+  },
   kinds (req, res, query) {
     const parents = { book: 'thing', thing: '' }
     const name = query.get('name')
