@@ -34,11 +34,12 @@ CREATE FUNCTION scheduler_activity(
 	OUT ticks bigint,
 	OUT flows_due bigint,
 	OUT runs bigint,
-	OUT last_tick_ms double precision,
-	OUT longest_tick_ms double precision)
+	OUT mean_tick_ms double precision,
+	OUT longest_tick_ms double precision,
+	OUT busy_ticks bigint)
 RETURNS record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'appflow_scheduler_activity';
 COMMENT ON FUNCTION scheduler_activity IS
-	'what the scheduler of this database has done since it was started: how often it went to sleep, how often it looked for flows that are due and how long that took, flows, runs';
+	'what the scheduler of this database has done since it was started: how often it went to sleep, how often it looked for flows that are due, how many were, runs, and how long the decisions took when there were some';
 
 CREATE VIEW flow_schedules WITH (security_barrier) AS
 	SELECT f.flow_name, f.status AS flow_status,

@@ -90,9 +90,10 @@ schedule_due(TimestampTz now, int limit)
 							"WHERE r.flow_id OPERATOR(pg_catalog.=) s.flow_id "
 							"AND r.status IN ('InProgress', 'CancelStarted')), "
 							"f.status OPERATOR(pg_catalog.=) 'Active' "
-							"FROM appflow.flow_schedule s JOIN appflow.flow f ON f.flow_id OPERATOR(pg_catalog.=) s.flow_id "
-							"WHERE s.next_at OPERATOR(pg_catalog.<=) $1 "
-							"ORDER BY s.next_at, s.flow_id LIMIT $2 FOR UPDATE OF s SKIP LOCKED FOR KEY SHARE OF f SKIP LOCKED",
+							"FROM (SELECT * FROM appflow.flow_schedule WHERE next_at OPERATOR(pg_catalog.<=) $1 "
+							"ORDER BY next_at, flow_id LIMIT $2 FOR UPDATE SKIP LOCKED) s "
+							"JOIN appflow.flow f ON f.flow_id OPERATOR(pg_catalog.=) s.flow_id "
+							"ORDER BY s.next_at, s.flow_id FOR KEY SHARE OF f SKIP LOCKED",
 							lengthof(values), values);
 	old = MemoryContextSwitchTo(access.caller);
 	for (uint64 i = 0; i < nrows; i++)

@@ -43,7 +43,7 @@
 #include "worker/worker.h"
 
 /* flows in a tick: it holds no lock for long */
-#define TICK_FLOWS 100
+#define TICK_FLOWS 50
 
 /* never sleep longer: the clock may be set */
 #define LONGEST_SLEEP_MS (60 * 1000)
@@ -110,13 +110,35 @@ set_window(ScheduleDecision *decision, const FlowTrigger *trigger, const Schedul
 		decision->pull_end = decision->pull_start;
 }
 
+/* as trigger_load(), and whatever else may be wrong with what is stored is a problem too */
+static char *
+load(FlowTrigger *trigger, const ScheduleRow *row)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *volatile problem = NULL;
+
+	PG_TRY();
+	{
+		problem = trigger_load(trigger, row->trigger);
+	}
+	PG_CATCH();
+	{
+		/* it looks at a value, and touches nothing that needs a rollback */
+		MemoryContextSwitchTo(context);
+		problem = CopyErrorData()->message;
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return problem;
+}
+
 /* what becomes of a flow that is due */
 static ScheduleDecision *
 decide(const ScheduleRow *row, TimestampTz now)
 {
 	ScheduleDecision *decision = palloc0(sizeof(ScheduleDecision));
 	FlowTrigger trigger;
-	char	   *problem = trigger_load(&trigger, row->trigger);
+	char	   *problem = load(&trigger, row);
 
 	decision->flow_id = row->flow_id;
 	decision->due_at = decision->next_at = decision->pull_start = decision->pull_end = DT_NOEND;
@@ -345,20 +367,24 @@ look(TimestampTz *next)
 	MemoryContext context = CurrentMemoryContext;
 	static bool starved = true;	/* at start there may be runs that nobody has taken */
 
-	for (;;)
+	List	   *subscriptions = NIL;
+	TimestampTz now;
+	int			wanted = 0;
+	int			flows;
+
+	CHECK_FOR_INTERRUPTS();
+	if (doubtful && !reap())
+		return false;
+	do
 	{
-		TimestampTz now = schedulers_now();
 		TimestampTz next_change;
-		List	   *subscriptions = NIL;
 		int			runs;
-		int			flows;
 		instr_time	begin;
 		instr_time	duration;
 
 		CHECK_FOR_INTERRUPTS();
-		if (doubtful && !reap())
-			return false;
 		INSTR_TIME_SET_CURRENT(begin);
+		now = schedulers_now();
 		if (!begin_tick())
 			return false;
 		pgstat_report_activity(STATE_RUNNING, "appflow: starting flows that are due");
@@ -378,28 +404,27 @@ look(TimestampTz *next)
 		INSTR_TIME_SET_CURRENT(duration);
 		INSTR_TIME_SUBTRACT(duration, begin);
 		schedulers_count_tick(flows, runs, INSTR_TIME_GET_MICROSEC(duration));
-		starved = get_workers(Min(runs, MAX_WORKERS));
-		if (starved)
-			*next = Min(*next, now + FIRST_RETRY_MS * INT64CONST(1000));
-		if (flows < TICK_FLOWS)
-		{
-			*next = Min(*next, keep_subscriptions(subscriptions, now));
+		wanted += runs;
+	} while (flows == TICK_FLOWS);
 
-			/* somebody changes that flow's row at this moment */
-			if (*next <= now)
-				*next = now + FIRST_RETRY_MS * INT64CONST(1000);
-			if (schedulers_history_days > 0)
-			{
-				if (forget_at <= now && !forget(now))
-					return false;
-				*next = Min(*next, forget_at);
-			}
-			if (tidy_at <= now && !tidy(now))
-				return false;
-			*next = Min(*next, tidy_at);
-			return true;
-		}
+	starved = get_workers(Min(wanted, MAX_WORKERS));
+	if (starved)
+		*next = Min(*next, now + FIRST_RETRY_MS * INT64CONST(1000));
+	*next = Min(*next, keep_subscriptions(subscriptions, now));
+
+	/* somebody changes that flow's row at this moment */
+	if (*next <= now)
+		*next = now + FIRST_RETRY_MS * INT64CONST(1000);
+	if (schedulers_history_days > 0)
+	{
+		if (forget_at <= now && !forget(now))
+			return false;
+		*next = Min(*next, forget_at);
 	}
+	if (tidy_at <= now && !tidy(now))
+		return false;
+	*next = Min(*next, tidy_at);
+	return true;
 }
 
 /* a look that no error ends; returns false if the extension is gone */
@@ -488,6 +513,7 @@ appflow_scheduler_main(Datum argument)
 			forget_at = tidy_at = DT_NOBEGIN;
 		}
 	}
+	shared_keep_subscriptions(database, 0, NULL, NULL);
 	schedulers_set_absent();
 	proc_exit(0);
 }

@@ -32,6 +32,7 @@
 #include "utils/wait_event.h"
 #include "worker/launcher.h"
 #include "worker/schedulers.h"
+#include "worker/shared.h"
 
 PG_FUNCTION_INFO_V1(appflow_wake_scheduler);
 PG_FUNCTION_INFO_V1(appflow_schedule_changed);
@@ -68,7 +69,8 @@ typedef struct SchedulerSlot
 	int64		ticks;
 	int64		flows;			/* that were due */
 	int64		runs;			/* that were asked for */
-	int64		last_us;		/* that a tick took */
+	int64		busy_ticks;		/* in which flows were due or runs were asked for */
+	int64		busy_us;		/* that they took */
 	int64		longest_us;
 } SchedulerSlot;
 
@@ -332,11 +334,13 @@ schedulers_hold(Oid database)
 	}
 	LWLockRelease(&state->lock);
 
+	/* the scheduler first: it would start subscriptions anew */
 	ConditionVariablePrepareToSleep(&state->changed);
 	for (;;)
 	{
 		SchedulerSlot *slot;
 		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+		bool		gone;
 
 		LWLockAcquire(&state->lock, LW_EXCLUSIVE);
 		slot = find(database);
@@ -350,9 +354,12 @@ schedulers_hold(Oid database)
 			slot = NULL;
 		}
 		LWLockRelease(&state->lock);
-		if (slot == NULL || left <= 0)
+		gone = slot == NULL && shared_stop_subscriptions(database) == 0;
+		if (gone || left <= 0)
 			break;
-		(void) ConditionVariableTimedSleep(&state->changed, left, PG_WAIT_EXTENSION);
+
+		/* nobody tells of the end of a subscription */
+		(void) ConditionVariableTimedSleep(&state->changed, slot == NULL ? Min(left, 20) : left, PG_WAIT_EXTENSION);
 	}
 	ConditionVariableCancelSleep();
 }
@@ -400,8 +407,8 @@ Datum
 appflow_scheduler_activity(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
-	Datum		values[8] = {0};
-	bool		nulls[8];
+	Datum		values[9] = {0};
+	bool		nulls[9];
 	SchedulerSlot *slot;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -419,8 +426,9 @@ appflow_scheduler_activity(PG_FUNCTION_ARGS)
 		values[3] = Int64GetDatum(slot->ticks);
 		values[4] = Int64GetDatum(slot->flows);
 		values[5] = Int64GetDatum(slot->runs);
-		values[6] = Float8GetDatum((double) slot->last_us / 1000);
+		values[6] = Float8GetDatum(slot->busy_ticks > 0 ? (double) slot->busy_us / 1000 / slot->busy_ticks : 0);
 		values[7] = Float8GetDatum((double) slot->longest_us / 1000);
+		values[8] = Int64GetDatum(slot->busy_ticks);
 	}
 	LWLockRelease(&state->lock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
@@ -612,8 +620,12 @@ schedulers_count_tick(int flows, int runs, uint64 microseconds)
 	own->ticks++;
 	own->flows += flows;
 	own->runs += runs;
-	own->last_us = microseconds;
-	own->longest_us = Max(own->longest_us, (int64) microseconds);
+	if (flows > 0 || runs > 0)
+	{
+		own->busy_ticks++;
+		own->busy_us += microseconds;
+		own->longest_us = Max(own->longest_us, (int64) microseconds);
+	}
 	LWLockRelease(&state->lock);
 }
 

@@ -14,8 +14,9 @@
  *	  DROP EXTENSION			at commit the scheduler is woken, looks, and ends
  *	  schedules change			at commit the scheduler is woken and looks
  *	  DROP, RENAME, MOVE, COPY	the database is held before the statement: its
- *	  of a database				scheduler ends and none is started; afterwards, done
- *								or failed, the launcher looks at all databases
+ *	  of a database				scheduler and those who listen to events end and none
+ *								is started; afterwards, done or failed, the launcher
+ *								looks at all databases
  *	  CREATE DATABASE			afterwards the launcher looks at all databases
  *	  a scheduler ends			it is started again after a delay that doubles, until
  *								one has lived for a while
@@ -69,8 +70,8 @@ extern void schedulers_nudge_at_commit(void);
 extern bool schedulers_expect(Oid database);
 
 /*
- * Keep the scheduler out of a database: returns when it is gone (or does not
- * go).  Until released.
+ * Keep the scheduler and those who listen to events out of a database: returns when
+ * they are gone (or do not go).  Until released.
  */
 extern void schedulers_hold(Oid database);
 extern void schedulers_release(Oid database);

@@ -222,6 +222,26 @@ shared_keep_subscriptions(Oid database, int nflows, const int64 *flows, const in
 	LWLockRelease(&shared->lock);
 }
 
+int
+shared_stop_subscriptions(Oid database)
+{
+	int			n = 0;
+
+	attach();
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAX_WORKERS; i++)
+	{
+		RunSlot    *slot = &shared->slots[i];
+
+		if (slot->state != SLOT_WORKING || slot->subscription == 0 || slot->database != database)
+			continue;
+		kill(slot->pid, SIGTERM);
+		n++;
+	}
+	LWLockRelease(&shared->lock);
+	return n;
+}
+
 void
 shared_unreserve(int slot)
 {

@@ -81,6 +81,9 @@ extern void shared_set_version(int64 version);
  */
 extern void shared_keep_subscriptions(Oid database, int nflows, const int64 *flows, const int64 *versions);
 
+/* Have all of them go at once; returns how many there are. */
+extern int	shared_stop_subscriptions(Oid database);
+
 /*
  * Ask the worker that carries out the run to end it.  A run that no worker has
  * taken yet is remembered and never begun.  Neither throws nor needs a

@@ -137,6 +137,23 @@ is(join('', map { slurp_file($_) } split /\n/, `find $sf->{root}/target -type f`
 sql(q{SELECT appflow.delete_flow('{"flowName": "changes", "forceDelete": true}')});
 listening(1, 'a deleted flow does not listen');
 
+# ---------- databases and the extension come and go ----------
+
+$node->safe_psql('template1', 'CREATE DATABASE copy TEMPLATE postgres');
+pass('a database of which somebody listens can be copied');
+listening(2, 'and then it is listened for the copy, too');
+place(++$n);
+ok($node->poll_query_until('copy', "SELECT count(*) = $n FROM orders"), 'which gets its events');
+eventually("SELECT count(*) = $n FROM orders", 'as the first does');
+$node->safe_psql('postgres', 'ALTER DATABASE copy RENAME TO other');
+listening(2, 'renamed, it listens again');
+$node->safe_psql('other', 'DROP EXTENSION appflow');
+listening(1, 'without the extension it does not');
+$node->safe_psql('other', 'CREATE EXTENSION appflow');
+$node->safe_psql('postgres', 'DROP DATABASE other');
+place(++$n);
+eventually("SELECT count(*) = $n FROM orders", 'the first database has noticed nothing');
+
 # ---------- nothing can be heard ----------
 
 my $scheduler = sql(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'appflow scheduler'});
