@@ -489,7 +489,10 @@ void
 manifest_raise(ConnectorSession *session, HttpCall *call, const char *what, const char *code, const char *message)
 {
 	const Manifest *manifest = manifest_of(session);
-	const ManifestException *exception = manifest_exception_of(manifest, call->status, code);
+	bool		said = code != NULL || message != NULL;
+
+	/* what the manifest makes of a status is for answers in the application's own form */
+	const ManifestException *exception = said ? manifest_exception_of(manifest, call->status, code) : NULL;
 	AppflowException kind = exception_kind(manifest, exception, call->status, code);
 	const char *application = session_application(session);
 	char	   *words;
@@ -507,7 +510,8 @@ manifest_raise(ConnectorSession *session, HttpCall *call, const char *what, cons
 			errmsg("%s refused %s: the answer has status %d and no words", application, what, call->status),
 			exception != NULL && exception->hint != NULL ? errhint("%s", exception->hint) :
 			kind == WF_AUTHENTICATION ? errhint("See the credentials of connector profile \"%s\".",
-												session->profile_name) : 0);
+												session->profile_name) :
+			!said && call->status < 500 ? errhint("Is the URL of connector profile \"%s\" right?", session->profile_name) : 0);
 }
 
 const JsonTree *

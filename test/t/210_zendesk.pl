@@ -149,6 +149,8 @@ $app->control('fault?kind=cutjson&n=100&skip=1&match=users');
 fails('a page whose JSON breaks off', qr/^Error: page 2 of entity "users" .*is malformed/s, 'users', ['id']);
 $app->control('fault?kind=utf8&skip=1&match=users');
 fails('text that is not UTF-8', qr/^Error: .*UTF-8/s, 'users', ['id']);
+$app->control('fault?kind=twice&match=v2/users');
+fails('a member that is there twice', qr/^Error: .*twice|^Error: .*duplicate/s, 'users', ['id']);
 $app->control('throttle?n=1000&match=users');
 fails('throttled for ever', qr/^Error: .*Number of allowed API requests per minute exceeded/s, 'users', ['id']);
 
@@ -157,6 +159,8 @@ $app->profile('nowhere', { accessToken => 'planted-zendesk' }, { instanceUrl => 
 fails('a wrong instanceUrl', qr/^Error: .*127\.0\.0\.1:1/s, 'users', ['id'], profile => 'nowhere');
 $app->profile('elsewhere', { accessToken => 'planted-zendesk' }, { instanceUrl => "$app->{url}/help" });
 fails('a path too much in it', qr/^Error: .*this page does not exist/s, 'users', ['id'], profile => 'elsewhere');
+
+like($app->error_of("SELECT appflow.describe_connector_entity('{\"connectorProfileName\": \"elsewhere\", \"connectorEntityName\": \"users\"}')"), qr/^WF502: .*HINT:  Is the URL of connector profile "elsewhere" right\?/s, '... and a hint');
 
 # numbers that do not fit fail their record
 $app->control('seed', { groups => [ { id => 1, name => 'a', position => 1 }, { id => 2, name => 'b' } ], ticket_metrics => [ { id => 1, ticket_id => 5, replies => 1 }, { id => 2, ticket_id => 1e30, replies => 2 }, { id => 3, ticket_id => 'x', replies => 3 } ] });
