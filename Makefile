@@ -28,8 +28,8 @@ OBJS = $(SRCS:.c=.o) build/manifests.o
 
 # applications that are described by a manifest: checked, and embedded as C
 MANIFESTS = $(sort $(wildcard src/apps/*.json))
-MANIFEST_CODE = $(addprefix src/,apps/embed/embed_manifests.c connector/manifest_parse.c connector/manifest_check.c \
-	codec/json_tree.c codec/json_writer.c codec/arena.c codec/text.c codec/isa.c)
+MANIFEST_CODE = $(addprefix src/,apps/embed/embed_manifests.c connector/manifest_keys.c connector/manifest_parse.c \
+	connector/manifest_check.c codec/json_tree.c codec/json_writer.c codec/arena.c codec/text.c codec/isa.c)
 
 # the parts of the extension's SQL, in the order of their numbers
 SQL_PARTS = $(sort $(wildcard sql/[0-9]*.sql))
@@ -57,7 +57,7 @@ include $(PGXS)
 $(DATA_built): $(SQL_PARTS)
 	cat $(SQL_PARTS) > $@
 
-build/embed_manifests: $(MANIFEST_CODE) src/connector/manifest.h $(wildcard src/codec/*.h)
+build/embed_manifests: $(MANIFEST_CODE) $(wildcard src/connector/manifest*.h) $(wildcard src/codec/*.h)
 	@mkdir -p build
 	$(CC) -std=gnu11 -O1 -Wall -Wextra -Isrc $(APPFLOW_CFLAGS) -o $@ $(MANIFEST_CODE) -lm
 

@@ -4,7 +4,7 @@
  *	  The connector that every manifest is: its parts among themselves, and how it
  *	  is made.
  *
- * manifest_engine.c	the connector; templates
+ * manifest_engine.c		the connector; templates
  * manifest_call.c		calls, what their answers say, pages of documents
  * manifest_entity.c	entities, and their fields
  * manifest_plan.c		filters, order and fields of a read request
