@@ -149,7 +149,7 @@ $app->control('fault?kind=cutjson&n=100&skip=1&match=users');
 fails('a page whose JSON breaks off', qr/^Error: page 2 of entity "users" .*is malformed/s, 'users', ['id']);
 $app->control('fault?kind=utf8&skip=1&match=users');
 fails('text that is not UTF-8', qr/^Error: .*UTF-8/s, 'users', ['id']);
-$app->control('fault?kind=twice&match=v2/users');
+$app->control('fault?kind=replace="id":=>"id":-1,"id":&match=v2/users');
 fails('a member that is there twice', qr/^Error: .*twice|^Error: .*duplicate/s, 'users', ['id']);
 $app->control('throttle?n=1000&match=users');
 fails('throttled for ever', qr/^Error: .*Number of allowed API requests per minute exceeded/s, 'users', ['id']);
@@ -161,6 +161,12 @@ $app->profile('elsewhere', { accessToken => 'planted-zendesk' }, { instanceUrl =
 fails('a path too much in it', qr/^Error: .*this page does not exist/s, 'users', ['id'], profile => 'elsewhere');
 
 like($app->error_of("SELECT appflow.describe_connector_entity('{\"connectorProfileName\": \"elsewhere\", \"connectorEntityName\": \"users\"}')"), qr/^WF502: .*HINT:  Is the URL of connector profile "elsewhere" right\?/s, '... and a hint');
+
+# numbers of 64 bits, which no double holds
+$app->control('fault?kind=replace="id":2,=>"id":9007199254740993,&match=v2/users');
+$run = table('users', ['id'], 'id bigint PRIMARY KEY');
+is(rows_of("SELECT max(id) FROM $run->{table}"), '9007199254740993', 'a number that no double holds') or diag(AppflowTest::RestApps::told($run));
+$app->control('reset');
 
 # numbers that do not fit fail their record
 $app->control('seed', { groups => [ { id => 1, name => 'a', position => 1 }, { id => 2, name => 'b' } ], ticket_metrics => [ { id => 1, ticket_id => 5, replies => 1 }, { id => 2, ticket_id => 1e30, replies => 2 }, { id => 3, ticket_id => 'x', replies => 3 } ] });

@@ -62,6 +62,23 @@ $run = $app->push('desk', 'tickets', q{SELECT 'x' AS external_id, 'y' AS subject
 like($run->{message}, qr/entity "tickets" of Zendesk does not support UPSERT/, 'UPSERT of tickets is refused: Zendesk has none') or diag(AppflowTest::RestApps::told($run));
 is(scalar keys %{ stored('tickets') }, 250, '... and nothing is made');
 
+# values of every kind; null takes a value away, what is not mapped stays
+$app->control('seed', { tickets => 3 });
+$app->control('reset');
+$run = $app->push('desk', 'tickets', q{SELECT 1::bigint AS id, timestamptz '2024-02-29 12:11:12.5+02' AS due_at, NULL::text AS type, '[{"id": 360001, "value": "a \\"b\\""}, {"id": 360002, "value": 1.50}]'::jsonb AS custom_fields,
+	'["x", "y"]'::jsonb AS tags, 9007199254740993::bigint AS assignee_id, E'Zeile\tGrün\n\U0001F4A5' AS subject, '{"body": "hidden", "public": false}'::jsonb AS comment}, operation => 'UPDATE', ids => ['id']);
+is(outcome($run), 'Successful 1 0', 'UPDATE with values of every kind') or diag(AppflowTest::RestApps::told($run));
+my ($sent) = $app->seen(qr{PUT .*update_many});
+like($sent->{body}, qr/"assignee_id":9007199254740993[,}]/, 'a number that no double holds');
+like($sent->{body}, qr/"due_at":"2024-02-29T10:11:12(\.5\d*)?Z"/, 'a time');
+like($sent->{body}, qr/"value": ?1\.50[,}]/, 'numbers in JSON');
+like($sent->{body}, qr/"comment":\{"body": ?"hidden", ?"public": ?false\}/, 'an object');
+my $one = stored('tickets')->{1};
+is(json_text([ @{$one}{qw(type tags subject)} ]), json_text([ undef, [ 'x', 'y' ], "Zeile\tGr\x{fc}n\n\x{1F4A5}" ]), 'null, an array, text');
+is(json_text([ $one->{status}, $one->{priority}, $one->{custom_fields}[0]{value} ]), json_text([ 'open', 'normal', 'a "b"' ]), 'the others stay') or diag(json_text($one));
+my @null = $app->push('desk', 'tickets', q{SELECT NULL::bigint AS id, 'x' AS subject UNION ALL SELECT 2, 'y'}, operation => 'UPDATE', ids => ['id']);
+is(outcome($null[0]), 'Successful 2 1', 'a record without its id') or diag(AppflowTest::RestApps::told($null[0]));
+
 # ---------------------------------------------------------------- users, organizations, groups
 
 $app->control('seed', { users => 40, organizations => 3, groups => 2 });

@@ -7,7 +7,7 @@
 //   GET  /control/reset                       forget them, and all misbehaviour
 //   GET  /control/fault?kind=K&n=N&match=RE   the next N answers whose URL matches are bad:
 //        html (200, a page), html502, cut (the body ends early), cutjson (whole by its length, not as
-//        JSON), slow (2 s), utf8 (a broken byte), twice (a member "id"), status=NNN (an empty answer), drop (no answer)
+//        JSON), slow (2 s), utf8 (a broken byte), replace=A=>B (the first A in it is B), status=NNN (an empty answer), drop (no answer)
 //   GET  /control/throttle?n=N&match=RE       they are refused as the vendor does, with Retry-After: 1
 //   GET  /control/expire                      no access token is valid any more
 //   POST /control/seed                        {"entity": records or a number, ...}
@@ -105,7 +105,7 @@ class Service {
     let bytes = Buffer.from(text)
     const headers = { 'Content-Type': 'application/json; charset=utf-8', ...answer.headers }
     if (fault === 'utf8') bytes = Buffer.concat([bytes.subarray(0, bytes.lastIndexOf(0x7d)), Buffer.from(',"x":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')])
-    if (fault === 'twice') bytes = Buffer.from(text.replace('"id":', '"id":-1,"id":'))
+    if (fault && fault.startsWith('replace=')) bytes = Buffer.from(text.replace(...fault.slice(8).split('=>')))
     if (fault === 'cutjson') bytes = bytes.subarray(0, Math.floor(bytes.length * 2 / 3))
     if (answer.status === 204) {
       res.writeHead(204, headers)
