@@ -77,6 +77,8 @@ operation_check_definition(Jsonb *definition)
 		object_store_check_bucket(plan->error_bucket, GetUserId());
 	if (plan->response_bucket != NULL)
 		object_store_check_bucket(plan->response_bucket, GetUserId());
+	if (plan->response_bucket != NULL)
+		object_store_check_bucket(plan->response_bucket, GetUserId());
 }
 
 /*
