@@ -506,6 +506,16 @@ seal_all(S3Writer *writer)
 	}
 }
 
+/* what a column of a file with types holds */
+static void
+set_column_type(const S3Writer *writer, Field *field)
+{
+	if (!writer->format.typed)
+		field->type = FIELD_STRING;
+	else if (field->type == FIELD_DECIMAL && field->precision == 0 && field->from_double)
+		field->type = FIELD_DOUBLE;
+}
+
 static void
 s3_add_field(RecordWriter *base)
 {
@@ -518,8 +528,8 @@ s3_add_field(RecordWriter *base)
 	else
 	{
 		/* columns of a file are fixed: the next records begin new ones */
-		if (!writer->format.typed)
-			field->type = FIELD_STRING;
+		if (writer->format.file_type == S3_PARQUET || !writer->format.typed)
+			set_column_type(writer, field);
 		seal_all(writer);
 	}
 	MemoryContextSwitchTo(old);
@@ -577,10 +587,10 @@ s3_open_writer(ConnectorSession *session, WriteRequest *request)
 	writer->base.typed = writer->format.file_type == S3_PARQUET;
 	if (!s3_schema_is_fixed(&writer->format))
 		writer->base.add_field = s3_add_field;
-	if (writer->format.file_type == S3_PARQUET && !writer->format.typed)
+	if (writer->format.file_type == S3_PARQUET)
 	{
 		for (int i = 0; i < schema->nfields; i++)
-			schema->fields[i].type = FIELD_STRING;
+			set_column_type(writer, &schema->fields[i]);
 	}
 
 	initStringInfo(&writer->key);

@@ -398,7 +398,7 @@ read_writes(Field *field, Jsonb *wire)
 
 /*
  * Precision and scale say how a number is shown: records hold digits beyond the
- * scale, which a numeric(p, s) would lose.
+ * scale, which a numeric(p, s) would lose.  The API's numbers are doubles.
  */
 static void
 read_field(Field *field, Jsonb *wire)
@@ -414,6 +414,7 @@ read_field(Field *field, Jsonb *wire)
 		if (strcmp(field->native_type, types[i].name) == 0)
 			field->type = types[i].type;
 	}
+	field->from_double = field->type == FIELD_DECIMAL;
 	field->label = jsonb_get_text(wire, "label");
 	field->description = jsonb_get_text(wire, "inlineHelpText");
 	field->not_null = !jsonb_get_bool(wire, "nillable", true);

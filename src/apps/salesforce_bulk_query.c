@@ -97,6 +97,9 @@ create_job(BulkReader *reader, const SoqlQuery *query, bool may_refuse)
 	escape_json(&body, query->text);
 	appendStringInfoChar(&body, '}');
 	call = salesforce_call(reader->session, "POST", "/jobs/query", body.data);
+
+	/* a job whose answer was lost does no harm: nobody will ask for its results */
+	call->repeatable = true;
 	call->whole = true;
 	http_wait(call);
 	if (may_refuse && call->status == 400)

@@ -124,6 +124,7 @@ add_map_all_output(Transform *transform, int column, Schema *schema)
 		copy = schema_add(schema, field->name, field->type);
 		copy->precision = field->precision;
 		copy->scale = field->scale;
+		copy->from_double = field->from_double;
 	}
 	copy->not_null = field->not_null && plan->filters == NIL;
 	copy->key = field->key;
@@ -159,6 +160,7 @@ transform_schema(Transform *transform)
 		{
 			field->precision = transform->reader->schema->fields[slot->column].precision;
 			field->scale = transform->reader->schema->fields[slot->column].scale;
+			field->from_double = transform->reader->schema->fields[slot->column].from_double;
 		}
 	}
 	if (plan->map_all)

@@ -30,6 +30,8 @@ typedef struct Field
 	FieldType	type;
 	int			precision;		/* FIELD_DECIMAL; 0: unlimited */
 	int			scale;
+	bool		from_double;	/* FIELD_DECIMAL: its values were doubles, so as such they lose
+								 * nothing */
 	bool		not_null;
 	bool		key;			/* part of the entity's primary key */
 	bool		hidden;			/* read because a task works on it; Map_all leaves it

@@ -57,6 +57,7 @@ my $run = $sf->pull(object => 'Thing__c', fields => [ 'Code__c', 'Int__c', 'Numb
 is("$run->{status} $run->{processed}", 'Successful 2', 'to Parquet') or diag explain $run;
 rename $run->{file}, "$sf->{root}/things.parquet" or die;
 my $parquet = $json->decode(`node '$ENV{APPFLOW_TEST_DIR}/parquet/rows.mjs' '$sf->{root}/things.parquet'`);
+is($parquet->{types}[5], 'DOUBLE', 'numbers are numbers');
 is_deeply($parquet->{rows}[0], [ map { "$_" } 'A', '2024-02-29', 'true', '-7', '2024-03-05 08:11:12.345+00', '1234567.891234' ], 'with its types') or diag explain $parquet;
 
 $run = $sf->pull(object => 'Account', fields => { 'BillingAddress.city' => 'city', BillingAddress => 'address', 'Owner.Name' => 'owner' }, columns => 'city text, address jsonb, owner text');
@@ -163,6 +164,7 @@ like($run->{stderr}, qr/WF400: .*: Salesforce has no field "Gone__c" of entity "
 
 # a piece or two are repeated
 $sf->control('reset');
+$sf->control('fault', kind => 'unavailable', path => 'jobs/query$');
 $sf->control('fault', kind => 'unavailable', path => 'results', skip => 2, count => 2);
 $sf->control('fault', kind => 'concurrent', path => 'results', skip => 6, count => 1);
 $sf->control('fault', kind => 'expire', path => 'results', skip => 8, count => 1);
