@@ -93,10 +93,10 @@ function install ({ routes, control, org, state }) {
       if (!valid) return refuse('403::Handshake denied', { ext: { sfdc: { failureReason: '401::Authentication invalid' }, replay: true }, advice: { reconnect: 'none' } })
       if (message.version !== '1.0') return refuse('400::Invalid version')
       if (!(message.supportedConnectionTypes || []).includes('long-polling')) return refuse('400::Invalid connection type')
-      const client = { id: crypto.randomBytes(14).toString('hex'), cookie: crypto.randomBytes(8).toString('hex'), channels: new Set(), queue: [], replays: Boolean(message.ext && message.ext.replay) }
+      const client = { id: crypto.randomBytes(14).toString('hex'), cookie: crypto.randomBytes(8).toString('hex'), channels: new Set(), queue: [] }
       clients.set(client.id, client)
       touch(client)
-      context.cookies = [`${COOKIE}=${client.cookie}; Path=/cometd/; Secure; HttpOnly`, 'CookieConsentPolicy=0:1; Path=/; Max-Age=31536000']
+      context.cookies = [`${COOKIE}=${client.cookie}; Path=/cometd/; HttpOnly`, 'CookieConsentPolicy=0:1; Path=/; Max-Age=31536000']
       return finish([{ ext: { replay: true, 'payload.format': true }, minimumVersion: '1.0', clientId: client.id, supportedConnectionTypes: ['long-polling'], channel: '/meta/handshake', id: message.id, version: '1.0', successful: true, advice: advice() }])
     }
     const client = clients.get(message.clientId)
@@ -111,7 +111,7 @@ function install ({ routes, control, org, state }) {
         if (!channel.startsWith('/')) return refuse("400::Channel subscriptions must start with a leading '/'")
         if (!exists(channel)) return refuse(`400::The channel you requested to subscribe to does not exist {${channel}}`, { subscription: channel })
         if (state.streaming.full) return refuse('403::Organization concurrent user limit exceeded', { subscription: channel })
-        const from = client.replays && message.ext && message.ext.replay ? message.ext.replay[channel] : -1
+        const from = message.ext && message.ext.replay ? message.ext.replay[channel] : -1
         const events = kept.get(channel) || []
         if (from !== undefined && from !== -1 && from !== -2 && !events.some((e) => e.replayId === from)) {
           return refuse(`400::The replayId {${from}} you provided was invalid.  Please provide a valid ID, -2 to replay all events, or -1 to replay only new events.`, { subscription: channel })
@@ -131,7 +131,7 @@ function install ({ routes, control, org, state }) {
           finish([...client.queue.splice(0, state.streaming.most), { clientId: client.id, advice: advice(), channel: '/meta/connect', id: message.id, successful: true }])
         }
         clearTimeout(client.timer)
-        if (client.queue.length) return answer()
+        if (client.queue.length || (message.advice && message.advice.timeout === 0)) return answer()
         client.waiting = answer
         timer = setTimeout(answer, state.streaming.hold)
         return
@@ -148,11 +148,17 @@ function install ({ routes, control, org, state }) {
     ['POST', /^\/cometd\/(\d+\.\d)(?:\/(?:handshake|connect))?\/?$/, (context) => {
       if (!/^application\/json/.test(context.request.headers['content-type'] || '')) return context.error(415, 'UNSUPPORTED_MEDIA_TYPE', 'The Content-Type is not supported')
       const messages = JSON.parse(context.body)
-      if (!Array.isArray(messages) || messages.length !== 1) return context.error(400, 'INVALID_INPUT', 'one message is expected')
-      handle(context, messages[0], (answers) => {
-        const denied = answers[0].error === '403::Handshake denied'
-        context.json(denied ? 403 : 200, answers, context.cookies ? { 'Set-Cookie': context.cookies } : {})
-      })
+      if (!Array.isArray(messages) || !messages.length) return context.json(400, [{ successful: false, error: '400::Bad request' }])
+      const answers = []
+      let left = messages.length
+      for (const message of messages) {
+        handle(context, message, (more) => {
+          answers.push(...more)
+          if (--left > 0) return
+          const denied = answers[0].error === '403::Handshake denied'
+          context.json(denied ? 403 : 200, answers, context.cookies ? { 'Set-Cookie': context.cookies } : {})
+        })
+      }
     }, { open: true }],
     ['POST', /^\/cometd\/?$/, (context) => context.json(400, [{ successful: false, error: "400::API version in the URI is mandatory. URI format: '/cometd/58.0'" }]), { open: true }]
   )
