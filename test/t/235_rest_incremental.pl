@@ -85,5 +85,14 @@ foreach my $name (sort keys %cases)
 	cmp_ok($before, '>=', $visible, '... with what has changed since');
 	is($app->sql("SELECT count(*) - count(DISTINCT $key) FROM $table WHERE $key < 2000"), 0, '... and nothing twice');
 	$app->sql("SELECT appflow.stop_flow('{\"flowName\": \"$definition->{flowName}\"}')");
+	next if $name ne 'slack';
+
+	# a field that is text, though it tells a time: not a window without records
+	$definition = $app->pull('app', $case->{entity}, $case->{fields}, table => $case->{columns}, incremental => 'ts',
+		schedule => { scheduleExpression => 'rate(1minutes)', dataPullMode => 'Incremental', firstExecutionFrom => $now - 7 * 86400 });
+	$app->sql('SELECT appflow.create_flow($d$' . json_text($definition) . '$d$)');
+	$app->sql("SELECT appflow.start_flow('{\"flowName\": \"$definition->{flowName}\"}')");
+	is($ran->(), 'Error', 'a window by a field that is no time') or diag($app->sql('SELECT to_jsonb(e) FROM appflow.flow_executions e ORDER BY requested_at DESC LIMIT 1'));
+	like($app->sql('SELECT execution_message FROM appflow.flow_executions ORDER BY requested_at DESC LIMIT 1'), qr/"ts"/, '... is an error that names it');
 }
 done_testing();
