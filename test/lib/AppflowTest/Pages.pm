@@ -12,8 +12,6 @@ use warnings;
 
 use HTTP::Tiny;
 use JSON::PP ();
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 
 my $json = JSON::PP->new->canonical->utf8->allow_nonref;
 
@@ -60,10 +58,13 @@ sub setup_sql
 		CREATE FOREIGN TABLE million ($columns) SERVER pages OPTIONS (entity 'million');};
 }
 
+# lines of postgresql.conf; $place is for the key under which credentials are sealed
 sub settings
 {
 	my ($place) = @_;
-	PostgreSQL::Test::Utils::append_to_file("$place/master", "test:" . '0123456789abcdef' x 4 . "\n") unless -e "$place/master";
+	open my $key, '>', "$place/master" or die "$place/master: $!";
+	print $key 'test:', '0123456789abcdef' x 4, "\n";
+	close $key;
 	chmod 0600, "$place/master";
 	return "appflow.allow_local_endpoints = on\nappflow.master_key = 'file:$place/master'\ntimezone = 'UTC'\n";
 }
@@ -71,6 +72,8 @@ sub settings
 sub new
 {
 	my ($class, $name, %args) = @_;
+	require PostgreSQL::Test::Cluster;
+	require PostgreSQL::Test::Utils;
 	my $place = PostgreSQL::Test::Utils::tempdir();
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	my $self = bless { node => $node }, $class;

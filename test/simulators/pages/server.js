@@ -3,9 +3,9 @@
 //
 //   node server.js [PAGES]      prints "ready PORT"
 //
-//   GET /records?page=N[&limit=L]   {"next": link to the next page or null, "records": [...]}
+//   GET /records?page=N             {"next": link to the next page or null, "records": [...]}
 //   GET /body?page=N                the records of a page alone, as a JSON array
-//   GET /csv?page=N                 the same records as CSV without a header
+//   GET /csv?page=N                 id, name, revenue, employees and created of the same records as CSV without a header
 //   GET /million?page=N             pages of 200 records, 5,000 of them
 //   GET /control/seen               what has been asked since the last reset, in order
 //   GET /control/state              {"open", "most", "broken"}: answers under way now, at most at once, and left by the
@@ -57,8 +57,8 @@ for (let page = 1; page <= PAGES; page++) {
   pages.push({
     body: Buffer.from(body),
     whole: Buffer.from(`{"next":${page < PAGES ? `"/records?page=${page + 1}"` : 'null'},"records":${body}}`),
-    csv: Buffer.from(list.map((r) => Object.values(r).map(cell).join(',')).join('\n') + '\n'),
-    list
+    csv: Buffer.from(list.map((r) => [r.id, r.name, r.revenue, r.employees, r.created].map(cell).join(',')).join('\n') + '\n'),
+    list: page === 1 ? list : null
   })
 }
 const small = Buffer.from(JSON.stringify(pages[0].list.slice(0, 200)))
@@ -74,9 +74,7 @@ function answer (query, path) {
     case '/records': {
       if (!found) return null
       if (settings.bad === page) return Buffer.from(found.whole.toString().replace(/"employees":\d+/, '"employees":"many"'))
-      if (!query.has('limit')) return found.whole
-      const limit = Number(query.get('limit'))
-      return Buffer.from(JSON.stringify({ next: null, records: found.list.slice(0, limit) }))
+      return found.whole
     }
     case '/body': return found && found.body
     case '/csv': return found && found.csv
