@@ -23,7 +23,7 @@ sub new
 	$node->append_conf('postgresql.conf', "timezone = 'UTC'\n" . join("\n", @conf));
 	$node->start;
 	mkdir "$self->{root}/$_" or die foreach qw(inbox outbox errors);
-	$self->sql("CREATE EXTENSION appflow; SELECT appflow.create_object_store('local', 'file://$self->{root}')");
+	$self->sql("CREATE EXTENSION appflow; SELECT appflow.create_object_store('local', 'file://$self->{root}'); SELECT appflow.grant_object_store('local', 'public')");
 	return $self;
 }
 
