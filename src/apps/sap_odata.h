@@ -55,7 +55,6 @@ typedef struct ODataEntity
 	ODataVersion version;
 	char	   *service;		/* path, without a slash at its end */
 	char	   *set;			/* name of the entity set */
-	char	   *label;			/* or NULL */
 	Schema	   *schema;
 	List	   *keys;			/* of char * */
 	List	   *navigations;	/* of ODataNavigation * */

@@ -803,7 +803,6 @@ edm_entity(const EdmDocument *document, const char *service, const char *name)
 	entity->version = document->version;
 	entity->service = pstrdup(service);
 	entity->set = pstrdup(name);
-	entity->label = edm_set_label(document, name);
 	read_set(document, schema, set, entity, &allowed);
 	entity->keys = keys_of(&chain);
 	entity->schema = schema_of(document, &chain, entity->keys, &allowed);

@@ -619,6 +619,15 @@ fail(void *arg, HttpCall *call)
 	sap_fail(reader->session, call, reader->what);
 }
 
+pg_noreturn static void
+no_track(const char *what, const char *why)
+{
+	ereport(ERROR,
+			appflow_error(WF_CONNECTOR),
+			errmsg("SAPOData keeps no track of what changes in %s: %s", what, why),
+			errhint("Name a field that says when a record has changed in incrementalPullConfig."));
+}
+
 /* where a reading of changes goes on behind a page: the next page, or what will have changed */
 static void
 note_position(SapReader *reader, const RecordPage *page)
@@ -629,11 +638,7 @@ note_position(SapReader *reader, const RecordPage *page)
 	if (link == NULL && delta->kind == CELL_STRING && delta->length > 0)
 		link = pnstrdup(delta->data, delta->length);
 	if (link == NULL)
-		ereport(ERROR,
-				appflow_error(WF_CONNECTOR),
-				errmsg("SAPOData keeps no track of what changes in %s: its last page has no link to what comes then",
-					   reader->what),
-				errhint("Name a field that says when a record has changed in incrementalPullConfig."));
+		no_track(reader->what, "its last page has no link to what comes then");
 	link = resolve_link(reader, link);
 	if (reader->records->position != NULL)
 		pfree(reader->records->position);
@@ -836,7 +841,7 @@ sap_open_reader(ConnectorSession *session, ReadRequest *request)
 	reader->what = psprintf("entity \"%s\"", request->entity);
 	sap_split_entity(request->entity, &plan->service, &plan->set);
 	plan->version = version_by_path(session, request->entity);
-	if (plan->version == ODATA_UNKNOWN || !described_enough(request))
+	if (plan->version == ODATA_UNKNOWN || !described_enough(request) || request->position != NULL)
 	{
 		plan->entity = sap_entity(session, request->entity);
 		plan->version = plan->entity->version;
@@ -848,6 +853,8 @@ sap_open_reader(ConnectorSession *session, ReadRequest *request)
 	plan_conditions(plan, request, described);
 	plan_pages(plan, request, described);
 	plan_changes(plan, request);
+	if (plan->position != NULL && (plan->version != ODATA_V2 || !plan->entity->delta))
+		no_track(reader->what, "it has no delta queue");
 	if (plan->count)
 		return open_count(session, plan, reader->what);
 	paths = plan_fields(plan, request, described, &fields);

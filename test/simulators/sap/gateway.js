@@ -453,7 +453,7 @@ function batch (version, text, type, headers) {
   let answer = ''
   for (const part of parts(text, type)) {
     const requests = parts(part.content, part.headers['content-type'])
-    const before = JSON.stringify(rows)
+    const before = Object.fromEntries(Object.entries(rows).map(([name, list]) => [name, list.slice()]))
     const answers = requests.map((r) => {
       if (r.headers['content-type'] !== 'application/http' || r.headers['content-transfer-encoding'] !== 'binary') throw new ODataError(400, '/IWFND/CM_BEC/026', 'Malformed changeset')
       const at = r.content.indexOf('\r\n\r\n')
@@ -468,7 +468,7 @@ function batch (version, text, type, headers) {
       return attempt(version, m[1], m[2], inner, body)
     })
     const failed = answers.find((a) => a.status >= 400)
-    if (failed) Object.assign(rows, JSON.parse(before))
+    if (failed) Object.assign(rows, before)
     if (failed) answer += `--${outer}\r\n${response(failed)}`
     else {
       const inner = `C${crypto.randomUUID()}`
