@@ -138,10 +138,6 @@ capture_tidy(void)
 
 	catalog_begin(&access);
 	(void) set_config_option("lock_timeout", TIDY_TIMEOUT, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-
-	/* changes captured for a flow that is deleted */
-	catalog_execute("DELETE FROM appflow.table_change c WHERE NOT EXISTS (SELECT 1 FROM appflow.flow f "
-					"WHERE f.flow_id OPERATOR(pg_catalog.=) c.flow_id)", 0, NULL);
 	if (catalog_execute("SELECT t.tgrelid::pg_catalog.regclass::text, t.tgname "
 						"FROM " TRIGGERS " t LEFT JOIN appflow.flow_schedule s ON s.flow_id OPERATOR(pg_catalog.=) t.flow_id "
 						"WHERE coalesce(s.captures, 0) OPERATOR(pg_catalog.<>) t.generation LIMIT 1", 0, NULL) > 0)
@@ -153,6 +149,24 @@ capture_tidy(void)
 	}
 	catalog_end(&access);
 	return table;
+}
+
+void
+capture_forget(void)
+{
+	CatalogAccess access;
+
+	catalog_begin(&access);
+
+	/* one look into the index for each flow, however many changes wait */
+	catalog_execute("WITH RECURSIVE i (flow_id) AS ("
+					"SELECT pg_catalog.min(flow_id) FROM appflow.table_change UNION ALL "
+					"SELECT (SELECT pg_catalog.min(c.flow_id) FROM appflow.table_change c "
+					"WHERE c.flow_id OPERATOR(pg_catalog.>) i.flow_id) FROM i WHERE i.flow_id IS NOT NULL) "
+					"DELETE FROM appflow.table_change WHERE flow_id OPERATOR(pg_catalog.=) ANY (ARRAY("
+					"SELECT i.flow_id FROM i WHERE NOT EXISTS (SELECT 1 FROM appflow.flow f "
+					"WHERE f.flow_id OPERATOR(pg_catalog.=) i.flow_id)))", 0, NULL);
+	catalog_end(&access);
 }
 
 List *

@@ -56,6 +56,9 @@ extern int	capture_due(TimestampTz now, int64 interval, TimestampTz *next);
  */
 extern char *capture_tidy(void);
 
+/* Forget changes of flows that were deleted, which flow_delete() could not remove. */
+extern void capture_forget(void);
+
 /* Flows whose tables are gone become Errored; returns their names (of char *). */
 extern List *capture_break(void);
 

@@ -20,6 +20,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/subscription.h"
 #include "compat.h"
+#include "flow/plan.h"
 #include "flow/pull_window.h"
 #include "flow/trigger.h"
 #include "fmgr.h"
@@ -122,7 +123,14 @@ static void
 activate_events(const FlowRow *flow)
 {
 	char	   *entity = captured_table(flow->definition);
+	FlowPlan   *plan = flow_compile(flow->definition);
 
+	/* it would start itself, for ever */
+	if (entity != NULL && plan->destination.connector->transactional && plan->destination.entity != NULL &&
+		strcmp(table_name_parse(entity)->quoted, table_name_parse(plan->destination.entity)->quoted) == 0)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("flow \"%s\" writes to the table whose changes would start it", flow->flow_name));
 	if (entity != NULL)
 		capture_table(flow, entity);
 	else

@@ -325,6 +325,7 @@ tidy(TimestampTz now)
 	foreach(lc, capture_break())
 		ereport(LOG,
 				errmsg("flow \"%s\" is Errored: its table does not exist any more", (char *) lfirst(lc)));
+	capture_forget();
 	end_tick();
 	while (more)
 	{

@@ -139,4 +139,57 @@ my $written = query("SELECT pg_wal_lsn_diff('$end', '$lsn')");
 my $dump = $written == 0 ? '' : $stage->must_run('sh', '-c', "pg_waldump -p '" . $stage->dir . "/cluster/data/pg_wal' -s $lsn -e $end 2>/dev/null | grep -v 'rmgr: Standby' || true");
 my $records = () = $dump =~ /^rmgr/mg;
 report('scheduler-idle-wal-records', $records, 0, $records, '=0.00', $records == 0);
+
+# ---------- changes of a table ----------
+
+query('CREATE TABLE changing (id int PRIMARY KEY, note text); CREATE TABLE plain (id int PRIMARY KEY, note text); CREATE TABLE arrived (id int PRIMARY KEY, note text)');
+query(q(SELECT appflow.create_flow('{"flowName": "changes", "triggerConfig": {"triggerType": "Event"},
+	"sourceFlowConfig": {"connectorType": "CustomConnector", "connectorProfileName": "PostgreSQL",
+		"sourceConnectorProperties": {"CustomConnector": {"entityName": "public.changing"}}},
+	"destinationFlowConfigList": [{"connectorType": "CustomConnector", "connectorProfileName": "PostgreSQL",
+		"destinationConnectorProperties": {"CustomConnector": {"entityName": "public.arrived"}}}],
+	"tasks": [{"taskType": "Map", "sourceFields": ["id"], "destinationField": "id"},
+		{"taskType": "Map", "sourceFields": ["note"], "destinationField": "note"}]}')));
+query(q(SELECT appflow.start_flow('{"flowName": "changes"}')));
+
+# from a commit until the row is committed in the other table
+query(q(CREATE PROCEDURE await(wanted int) LANGUAGE plpgsql AS $$
+	BEGIN
+		INSERT INTO changing VALUES (wanted, 'x');
+		COMMIT;
+		WHILE NOT EXISTS (SELECT 1 FROM arrived WHERE id = wanted) LOOP
+			PERFORM pg_sleep(0.002);
+			COMMIT;
+		END LOOP;
+	END$$));
+my @latencies;
+for my $n (1 .. 15)
+{
+	my $session = time;
+	query('SELECT 1');
+	$session = time - $session;
+	my $begin = time;
+	query("CALL await($n)");
+	push @latencies, time - $begin - $session;
+	sleep 1.1;
+}
+my $median = (sort { $a <=> $b } @latencies)[7];
+report('table-change-to-table', sprintf('%.0fms', 1000 * $median), '1s', $median, '<=1.00', $median <= 1);
+
+# what capturing costs those who write
+my %load;
+for my $round (1 .. 3)
+{
+	for my $table (qw(plain changing))
+	{
+		query("DELETE FROM $table WHERE id > 1000");
+		my $begin = time;
+		query("INSERT INTO $table SELECT n, 'a note of some length' FROM generate_series(1001, 101000) n");
+		my $took = time - $begin;
+		$load{$table} = $took if !defined $load{$table} || $took < $load{$table};
+		wait_for_runs();
+		query('TRUNCATE arrived');
+	}
+}
+report('captured-insert/plain', sprintf('%.2fs', $load{changing}), sprintf('%.2fs', $load{plain}), $load{changing} / $load{plain}, '<=4.00', $load{changing} / $load{plain} <= 4);
 $stage->remove;

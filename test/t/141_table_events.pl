@@ -205,6 +205,9 @@ like(fails('SET ROLE owner; CREATE TABLE trap (id int PRIMARY KEY); CREATE TRIGG
 like(fails('SET ROLE owner; SELECT * FROM appflow.table_change'), qr/permission denied/, 'nor reads what is captured');
 sql(q{ALTER TABLE orders DISABLE ROW LEVEL SECURITY});
 
+create('circle', 'public.other', 'public.other', 'name');
+like(fails(q{SELECT appflow.start_flow('{"flowName": "circle"}')}), qr/flow "circle" writes to the table whose changes would start it/, 'no circles');
+
 # ---------- drop, rename ----------
 
 sql(q{CREATE TABLE doomed (id int PRIMARY KEY)});
