@@ -14,8 +14,9 @@ my $gateway = $sap->start('gateway.js', 50);
 my %service = (2 => '/sap/opu/odata/sap/ZSALES_SRV', 4 => '/sap/opu/odata4/sap/zsales/srvd_a2x/sap/zsales/0001');
 
 $sap->profile("v$_", $gateway, $service{$_}) foreach 2, 4;
-$sap->tell("$gateway/_rows/OrderSet", [ map { { OrderId => sprintf('%010d', $_), Customer => "Customer $_", Amount => "$_.500", Quantity => $_ % 7, ChangedAt => 1709287872000 + 60000 * $_,
-	Day => 1709251200000 + 86400000 * $_, Country => $_ % 3 ? 'DE' : 'FR', Ref => sprintf('6f9619ff-8b86-d011-b42d-%012d', $_), $_ % 5 ? (Paid => JSON::PP::true) : () } } 1 .. 120 ]);
+my @orders = map { { OrderId => sprintf('%010d', $_), Customer => "Customer $_", Amount => "$_.500", Quantity => $_ % 7, ChangedAt => 1709287872000 + 60000 * $_,
+	Day => 1709251200000 + 86400000 * $_, Country => $_ % 3 ? 'DE' : 'FR', Ref => sprintf('6f9619ff-8b86-d011-b42d-%012d', $_), $_ % 5 ? (Paid => JSON::PP::true) : () } } 1 .. 120;
+$sap->tell("$gateway/_rows/OrderSet", \@orders);
 
 sub query { my ($sql) = @_; $sap->seen($gateway); return $sap->sql("SET timezone = 'UTC'; $sql"); }
 sub requests { return $sap->seen($gateway, qr/OrderSet/); }
@@ -55,6 +56,16 @@ foreach my $version (2, 4)
 	my $plan = $sap->sql("EXPLAIN (COSTS OFF, VERBOSE) SELECT $id FROM $t WHERE $amount > 100 ORDER BY $id LIMIT 3");
 	like($plan, qr/GET \Q$service{$version}\E\/OrderSet\?.*filter=Amount%20gt%20100/, 'EXPLAIN shows the request') or diag $plan;
 	is(query("PREPARE q$version(numeric) AS SELECT count(*) FROM $t WHERE $amount > \$1; SET plan_cache_mode = force_generic_plan; EXECUTE q$version(110)"), 11, 'a parameter');
+
+	# written
+	$sap->tell("$gateway/_rows/OrderSet", []);
+	$sap->sql("INSERT INTO $t ($id, $customer, $amount, $country, $changed) SELECT 'n' || i, 'O''Neil ' || i, i + 0.5, 'DE', '2024-03-01T10:11:12Z' FROM generate_series(1, 3) i");
+	$sap->sql("UPDATE $t SET $customer = 'changed', $amount = 99 WHERE $id = 'n2'");
+	$sap->sql("DELETE FROM $t WHERE $id = 'n1'");
+	is(join(' ', map { "$_->{OrderId}:$_->{Customer}:$_->{Amount}:$_->{ChangedAt}" } @{ $sap->ask("$gateway/_rows/OrderSet") }),
+		"n2:changed:99.000:1709287872000 n3:O'Neil 3:3.500:1709287872000", 'INSERT, UPDATE and DELETE');
+	like($sap->error_of("INSERT INTO $t ($id, $customer, $country) VALUES ('n9', 'blocked', 'DE')"), qr/blocked for order processing/, 'a record that is refused');
+	$sap->tell("$gateway/_rows/OrderSet", \@orders);
 }
 
 done_testing();
