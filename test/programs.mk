@@ -74,6 +74,8 @@ $(BUILD)/unit/%: test/unit/%.c $(BUILD)/unit/lib.a $(HEADERS)
 # the extension's own objects, as the server's build has made them
 PG_CONFIG ?= pg_config
 OBJECTS := $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c)) build/manifests.o
+$(OBJECTS): ;
+
 $(BUILD)/unit/%_module.so: test/unit/%_module.c $(OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(COMMON) -O1 -fPIC -shared -fvisibility=hidden -DPGDLLEXPORT='__attribute__((visibility("default")))' \

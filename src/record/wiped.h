@@ -5,8 +5,8 @@
  *
  * Functions of the server that read JSON, and ours that take it apart, make copies
  * that nobody could wipe one by one.  In a context of this kind they are wiped all
- * together when it is reset or deleted, after an error too.  What is larger than
- * WIPED_CHUNK is not: the server keeps it elsewhere.
+ * together when it is deleted, after an error too; it is not for being reset.
+ * What is larger than WIPED_CHUNK is not wiped: the server keeps it elsewhere.
  *
  * IDENTIFICATION
  *	  src/record/wiped.h
