@@ -144,11 +144,13 @@ end_scan(ForeignScanState *node)
 
 /* ---------- start ---------- */
 
-/* the conditions that are checked here: those that the application did not take */
+/* the conditions that are checked here: those that the application did not take; for as long as the reading */
 static ExprState *
 prepare_checks(ForeignScanState *node, FdwScan *scan)
 {
+	MemoryContext old = MemoryContextSwitchTo(scan->rows->context);
 	List	   *checks = NIL;
+	ExprState  *state = NULL;
 	ListCell   *lc;
 	int			i = 0;
 
@@ -157,7 +159,10 @@ prepare_checks(ForeignScanState *node, FdwScan *scan)
 		if (!asking_settled(scan->rows->asking, i++))
 			checks = lappend(checks, lfirst(lc));
 	}
-	return checks == NIL ? NULL : ExecInitQual(checks, &node->ss.ps);
+	if (checks != NIL)
+		state = ExecInitQual(checks, &node->ss.ps);
+	MemoryContextSwitchTo(old);
+	return state;
 }
 
 /* a count of LIMIT or OFFSET */
