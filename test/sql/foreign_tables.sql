@@ -83,3 +83,24 @@ SELECT * FROM appflow.refresh_foreign_table('imported."OrderLine"', drop_columns
 SELECT * FROM appflow.refresh_foreign_table('imported."OrderLine"');
 \d imported.*
 SELECT * FROM appflow.refresh_foreign_table('app.other');
+
+-- what is pushed, and what stays
+EXPLAIN (COSTS OFF) SELECT count(*), max(sold), sum(id) FROM f.item WHERE here OR title IS NULL;
+SELECT count(*), max(sold), sum(id) FROM f.item WHERE here OR title IS NULL;
+EXPLAIN (COSTS OFF) SELECT here, count(*) + 1 FROM f.item WHERE id > 3 GROUP BY here HAVING count(*) > 2;
+SELECT here, count(*) + 1 FROM f.item WHERE id > 3 GROUP BY here HAVING count(*) > 2 ORDER BY 1;
+EXPLAIN (COSTS OFF) SELECT here, count(*) FROM f.item WHERE lower(title) = 'item 3' GROUP BY here;
+EXPLAIN (COSTS OFF) SELECT upper(title) FROM f.item WHERE here ORDER BY id DESC LIMIT 2 OFFSET 1;
+SELECT upper(title) FROM f.item WHERE here ORDER BY id DESC LIMIT 2 OFFSET 1;
+EXPLAIN (COSTS OFF) SELECT id FROM f.item ORDER BY title LIMIT 1;
+EXPLAIN (COSTS OFF) SELECT id FROM f.item WHERE rate > 1 AND title ~ 'x' AND id <> ALL (ARRAY[1, 2]) AND sold < now() ORDER BY title COLLATE "C";
+EXPLAIN (COSTS OFF) SELECT i.title FROM (VALUES (1), (2)) v (id) JOIN f.item i USING (id);
+EXPLAIN (COSTS OFF) SELECT id FROM f.item WHERE id = NULL::int OR id IN (NULL);
+
+-- costs and numbers of rows
+ALTER FOREIGN TABLE f.item OPTIONS (ADD rows '77', ADD fdw_startup_cost '5', ADD fdw_tuple_cost '0');
+EXPLAIN SELECT * FROM f.item;
+ALTER FOREIGN TABLE f.item OPTIONS (DROP rows);
+ANALYZE f.item;
+EXPLAIN SELECT id FROM f.item WHERE id < 11;
+SELECT n_distinct, null_frac > 0 AS nulls FROM pg_stats WHERE schemaname = 'f' AND tablename = 'item' AND attname IN ('here', 'title') ORDER BY attname;
