@@ -296,9 +296,8 @@ create_job(IngestJobs *jobs, bool may_refuse)
 		char	   *message;
 
 		salesforce_error(call, &code, &message);
-		if (code != NULL && (strcmp(code, "INVALIDENTITY") == 0 || strcmp(code, "INVALIDENTITYTYPE") == 0 ||
-							 strcmp(code, "INVALIDJOB") == 0) &&
-			message != NULL && strstr(message, "not supported") != NULL)
+		if (code != NULL && (strcmp(code, "INVALIDENTITY") == 0 || strcmp(code, "FEATURENOTENABLED") == 0 ||
+							 (message != NULL && strstr(message, "not supported") != NULL)))
 		{
 			http_close(call);
 			return false;
