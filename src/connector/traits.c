@@ -463,7 +463,7 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.operators = ALL_OPERATORS,
 		.source_triggers = PULLED,
 		EVERY_MINUTE,
-		.destinations = ANYWHERE,
+		.destinations = ANYWHERE | TO(EVENTBRIDGE),	/* changes of tables are events */
 		.destination_triggers = ALL_TRIGGERS,
 		.writes = ALL_WRITES,
 		.auth = AUTH_OAUTH2 | AUTH_APIKEY | AUTH_BASIC | AUTH_CUSTOM,

@@ -123,10 +123,10 @@ sub status { return described($_[0])->{flowStatus} }
 sub due { return sql("SELECT coalesce(next_run_at < 'infinity', false) FROM appflow.flow_schedules WHERE flow_name = '$_[0]'") }
 sub without { my ($request, @keys) = @_; my %copy = %$request; delete @copy{@keys}; return \%copy }
 my $to_bucket = { connectorType => 'S3', destinationConnectorProperties => { S3 => { bucketName => 'bucket', s3OutputFormatConfig => { fileType => 'JSON' } } } };
-my $slack = { connectorType => 'Slack', connectorProfileName => 'slack', sourceConnectorProperties => { Slack => { object => 'x' } } };
-sql(q{SELECT appflow.create_connector_profile('slack', 'Slack', 'Public',
-	'{"connectorProfileProperties": {"Slack": {"instanceUrl": "https://x.slack.com"}},
-	"connectorProfileCredentials": {"Slack": {"clientId": "i", "clientSecret": "s", "accessToken": "t"}}}')});
+my $described = { connectorType => 'Marketo', connectorProfileName => 'market', sourceConnectorProperties => { Marketo => { object => 'x' } } };
+sql(q{SELECT appflow.create_connector_profile('market', 'Marketo', 'Public',
+	'{"connectorProfileProperties": {"Marketo": {"instanceUrl": "https://x.mktorest.com"}},
+	"connectorProfileCredentials": {"Marketo": {"clientId": "i", "clientSecret": "s", "accessToken": "t"}}}')});
 
 # ---------- CreateFlow ----------
 
@@ -142,9 +142,9 @@ raises('CreateFlow', flow('new', destinationFlowConfigList => [ (table('destinat
 	qr/Create Flow request failed: \[.*destinationFlowConfigList has 2 entries, a flow has exactly one destination.*/, 'two destinations');
 raises('CreateFlow', flow('new', tags => { 'aws:x' => 'y' }), 400, qr/1 validation error detected: .*aws:x.*/, 'a reserved tag');
 raises('CreateFlow', flow('new', tags => { map { ("k$_" => 'v') } 1 .. 51 }), 400, qr/1 validation error detected: .*tags.*/, '51 tags');
-raises('CreateFlow', flow('new', sourceFlowConfig => { %$slack, connectorProfileName => 'nobody' }), 404,
+raises('CreateFlow', flow('new', sourceFlowConfig => { %$described, connectorProfileName => 'nobody' }), 404,
 	'Connector Profile with name nobody does not exist.', 'no such profile');
-raises('CreateFlow', flow('new', sourceFlowConfig => $slack), 405, 'connector type "Slack" cannot move records in this version', 'a connector that is only described');
+raises('CreateFlow', flow('new', sourceFlowConfig => $described), 405, 'connector type "Marketo" cannot move records in this version', 'a connector that is only described');
 {
 	local $settings = 'SET appflow.quota_flows = 2;';
 	raises('CreateFlow', flow('new'), 402, 'this database has 2 flows, more are not allowed', 'the quota');
@@ -203,11 +203,11 @@ raises($_, { flowName => 'not a name' }, 400, qr/1 validation error detected: .*
 # ---------- UpdateFlow: exceptions ----------
 
 raises('UpdateFlow', flow('nobody'), 404, 'Flow with name nobody does not exist.', 'no such flow');
-raises('UpdateFlow', flow('demand', sourceFlowConfig => { %$slack, connectorProfileName => 'nobody' }), 404,
+raises('UpdateFlow', flow('demand', sourceFlowConfig => { %$described, connectorProfileName => 'nobody' }), 404,
 	'Connector Profile with name nobody does not exist.', 'no such profile');
 raises('UpdateFlow', flow('demand', destinationFlowConfigList => [$to_bucket]), 400,
 	'the destination of a flow cannot change from CustomConnector to S3', 'another destination');
-raises('UpdateFlow', flow('demand', sourceFlowConfig => $slack), 405, 'connector type "Slack" cannot move records in this version', 'a connector that is only described');
+raises('UpdateFlow', flow('demand', sourceFlowConfig => $described), 405, 'connector type "Marketo" cannot move records in this version', 'a connector that is only described');
 raises('UpdateFlow', flow('demand', tasks => []), 400, qr/.*\[Task Validation Error: You must specify a projection task or a MAP_ALL task\]/, 'no projection');
 raises('UpdateFlow', {}, 400, qr/5 validation errors detected: .*/, 'nothing');
 is($json->encode(without(described('demand'), 'lastRunExecutionDetails')->{tasks}), $json->encode(flow('demand')->{tasks}), 'UpdateFlow: what is refused changes nothing');
@@ -299,14 +299,14 @@ is(call('CreateFlow', { %$request, flowName => 'token2' }) =~ /"Active"/, 1, 'a 
 sql(qq{INSERT INTO appflow.flow (flow_name, owner, status, definition, created_by, last_updated_by)
 	SELECT n, current_user::regrole, 'Active', x.d::jsonb || jsonb_build_object('flowName', n, 'triggerConfig', t), 'x', 'x'
 	FROM (VALUES ('broken-d', '@{[$json->encode($on_demand)]}'::jsonb), ('broken-s', '@{[$json->encode($scheduled)]}'::jsonb)) v (n, t),
-		(VALUES ('@{[$json->encode(without(flow('new', sourceFlowConfig => { %{ table('source', 'source') }, connectorProfileName => 'slack' }), 'flowName', 'triggerConfig'))]}')) x (d)});
-is(sql(q{SELECT test.outcome('SELECT appflow.delete_connector_profile(''slack'')')}),
-	'WF409 Conflict executing request: Connector profile: slack is associated with one or more flows. If you still want to delete it, then make delete request with forceDelete flag as true. Some of the associated flows are: [broken-d, broken-s]', 'a profile in use');
-sql(q{SELECT appflow.delete_connector_profile('slack', force_delete => true)});
+		(VALUES ('@{[$json->encode(without(flow('new', sourceFlowConfig => { %{ table('source', 'source') }, connectorProfileName => 'market' }), 'flowName', 'triggerConfig'))]}')) x (d)});
+is(sql(q{SELECT test.outcome('SELECT appflow.delete_connector_profile(''market'')')}),
+	'WF409 Conflict executing request: Connector profile: market is associated with one or more flows. If you still want to delete it, then make delete request with forceDelete flag as true. Some of the associated flows are: [broken-d, broken-s]', 'a profile in use');
+sql(q{SELECT appflow.delete_connector_profile('market', force_delete => true)});
 foreach my $name (qw(broken-d broken-s))
 {
-	is($json->encode([ @{ described($name) }{qw(flowStatus flowStatusMessage)} ]), '["Errored","Connector profile slack was deleted."]', "$name is Errored");
-	raises('StartFlow', { flowName => $name }, 404, 'Connector Profile with name slack does not exist.', "$name wants its profile");
+	is($json->encode([ @{ described($name) }{qw(flowStatus flowStatusMessage)} ]), '["Errored","Connector profile market was deleted."]', "$name is Errored");
+	raises('StartFlow', { flowName => $name }, 404, 'Connector Profile with name market does not exist.', "$name wants its profile");
 	is(status($name), 'Errored', 'and stays Errored');
 }
 raises('StopFlow', { flowName => 'broken-s' }, 409, 'Conflict executing request: Flow is not in active state: broken-s', 'Errored');
