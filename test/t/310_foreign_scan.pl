@@ -102,6 +102,13 @@ $pages->control('set?stall=3');
 like($pages->error_of("SET statement_timeout = '500ms'; SELECT count(*) FROM four"), qr/statement timeout/, 'cancelled while all wait');
 $pages->control('reset');
 is($pages->sql('SELECT count(*) FROM (SELECT * FROM four LIMIT 5) x'), '5', 'a limit above');
+$pages->sql(q{CREATE FUNCTION descriptors() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM pg_ls_dir('/proc/' || pg_backend_pid() || '/fd') $$;
+	CREATE FUNCTION try_four() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+		PERFORM count(*), 1 / (count(*) - count(*)) FROM four WHERE id < 10;
+	EXCEPTION WHEN division_by_zero THEN END $$});
+is($pages->sql(q{SELECT count(*) FROM (SELECT * FROM four LIMIT 1) x; SELECT try_four(); SELECT descriptors() AS before \gset
+	SELECT count(*) FROM (SELECT * FROM four LIMIT 1) x, generate_series(1, 2); SELECT try_four(); SELECT try_four(); SELECT try_four();
+	SELECT descriptors() - :before}) =~ s/.*\n//sr, '0', 'no descriptor stays open');
 is($pages->sql('SET enable_async_append = off; SELECT count(*) FROM four'), '48000', 'switched off');
 $pages->sql("ALTER SERVER pages OPTIONS (DROP async_capable)");
 

@@ -13,6 +13,16 @@ use warnings;
 use HTTP::Tiny;
 use JSON::PP ();
 
+# benchmarks have clusters of their own
+BEGIN
+{
+	if ($ENV{TESTDATADIR})
+	{
+		require PostgreSQL::Test::Cluster;
+		require PostgreSQL::Test::Utils;
+	}
+}
+
 my $json = JSON::PP->new->canonical->utf8->allow_nonref;
 
 our $columns = 'id bigint, name text, number text, industry text, revenue numeric, employees integer, phone text, website text, street text,
@@ -72,8 +82,6 @@ sub settings
 sub new
 {
 	my ($class, $name, %args) = @_;
-	require PostgreSQL::Test::Cluster;
-	require PostgreSQL::Test::Utils;
 	my $place = PostgreSQL::Test::Utils::tempdir();
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	my $self = bless { node => $node }, $class;
