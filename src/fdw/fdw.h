@@ -358,6 +358,7 @@ typedef struct FdwScan
 	int64		skip;			/* rows to leave out, and to give, here */
 	int64		give;			/* NO_LIMIT: all */
 	bool		keep;			/* rows may be read again with the same operands */
+	bool		rewinds;		/* and surely are */
 	Tuplestorestate *store;		/* rows for the next time, or NULL */
 	bool		store_read;		/* they are being read again */
 	TupleTableSlot *kept_slot;	/* for rows from store and sort */

@@ -7,8 +7,9 @@
  * known what the application does and what is left to do here: conditions that
  * it did not take, then an order it does not keep after all, then offset and limit.
  *
- * What may be read again is kept (in a tuplestore, on disk if it is large), and
- * read from there as long as the operands of the request are the same.
+ * What may be read again is kept (in a tuplestore), and read from there as long as
+ * the operands of the request are the same: on disk if it is large and surely read
+ * again.
  *
  * IDENTIFICATION
  *	  src/fdw/scan.c
@@ -110,7 +111,8 @@ begin_scan(ForeignScanState *node, int eflags)
 	 * Read again: because somebody says so, or with other parameters of
 	 * conditions that the application is not asked for.
 	 */
-	scan->keep = (eflags & EXEC_FLAG_REWIND) != 0 ||
+	scan->rewinds = (eflags & EXEC_FLAG_REWIND) != 0;
+	scan->keep = scan->rewinds ||
 		(!bms_is_empty(plan->scan.plan.extParam) && !has_exec_param((Node *) plan->fdw_exprs, NULL));
 }
 
@@ -291,6 +293,19 @@ next_ordered(ForeignScanState *node, FdwScan *scan)
 	return tuplesort_gettupleslot(scan->sort, true, true, scan->kept_slot, NULL) ? scan->kept_slot : NULL;
 }
 
+/* Nobody has said that many rows are going to be read again: then they are not worth a file. */
+static void
+keep_row(FdwScan *scan, TupleTableSlot *slot)
+{
+	if (scan->store == NULL)
+		return;
+	tuplestore_puttupleslot(scan->store, slot);
+	if (scan->rewinds || tuplestore_in_memory(scan->store))
+		return;
+	tuplestore_end(scan->store);
+	scan->store = NULL;
+}
+
 /* Groups that the application does not make; what makes them outlives a row. */
 static TupleTableSlot *
 next_of_plan_below(ForeignScanState *node)
@@ -342,8 +357,7 @@ fdw_iterate(ForeignScanState *node)
 		}
 		if (scan->give > 0)
 			scan->give--;
-		if (scan->store != NULL)
-			tuplestore_puttupleslot(scan->store, slot);
+		keep_row(scan, slot);
 		return slot;
 	}
 

@@ -106,9 +106,10 @@ $pages->sql(q{CREATE FUNCTION descriptors() RETURNS bigint LANGUAGE sql AS $$ SE
 	CREATE FUNCTION try_four() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
 		PERFORM count(*), 1 / (count(*) - count(*)) FROM four WHERE id < 10;
 	EXCEPTION WHEN division_by_zero THEN END $$});
-is($pages->sql(q{SELECT count(*) FROM (SELECT * FROM four LIMIT 1) x; SELECT try_four(); SELECT descriptors() AS before \gset
-	SELECT count(*) FROM (SELECT * FROM four LIMIT 1) x, generate_series(1, 2); SELECT try_four(); SELECT try_four(); SELECT try_four();
-	SELECT descriptors() - :before}) =~ s/.*\n//sr, '0', 'no descriptor stays open');
+# idle connections stay, up to eight
+cmp_ok($pages->sql(q{SELECT count(*) FROM (SELECT * FROM four LIMIT 1) x; SELECT try_four(); SELECT descriptors() AS before \gset
+	SELECT try_four() FROM generate_series(1, 8); SELECT count(*) FROM (SELECT * FROM four LIMIT 1) x;
+	SELECT descriptors() - :before}) =~ s/.*\n//sr, '<', 9, 'no descriptor stays open');
 is($pages->sql('SET enable_async_append = off; SELECT count(*) FROM four'), '48000', 'switched off');
 $pages->sql("ALTER SERVER pages OPTIONS (DROP async_capable)");
 
