@@ -134,8 +134,9 @@ execution_begin(ExecutionRow *execution, int64 incarnation)
 							"schema_version, incarnation, requested_at, started_at, due_at) "
 							"SELECT $1, f.flow_id, f.flow_name, $6::regrole, $4, $5, $3, n.now, n.now, n.now "
 							"FROM appflow.flow f, pg_catalog.clock_timestamp() n (now) "
-							"WHERE f.flow_id OPERATOR(pg_catalog.=) $2 FOR KEY SHARE OF f "
-							"RETURNING started_at", lengthof(values), values) > 0;
+							"WHERE f.flow_id OPERATOR(pg_catalog.=) $2 AND f.status OPERATOR(pg_catalog.=) 'Active' "
+							"AND EXISTS (SELECT 1 FROM appflow.flow_schedule s WHERE s.flow_id OPERATOR(pg_catalog.=) f.flow_id AND s.subscribes) "
+							"FOR KEY SHARE OF f RETURNING started_at", lengthof(values), values) > 0;
 	if (there)
 		execution->started_at = catalog_get_time(0, 1);
 	catalog_end(&access);

@@ -96,8 +96,8 @@ extern pg_uuid_t execution_insert(const FlowRow *flow, int64 attended);
 extern ExecutionRow *execution_claim(int64 incarnation);
 
 /*
- * Insert a run that nobody has asked for, with its id, as taken; sets started_at.
- * false: the flow is gone.
+ * Insert a run that an event of the flow's source begins, with its id, as taken; sets
+ * started_at.  false: the flow is gone, or listens to events no more.
  */
 extern bool execution_begin(ExecutionRow *execution, int64 incarnation);
 

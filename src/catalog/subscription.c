@@ -74,6 +74,18 @@ subscription_position(int64 flow_id)
 	return position;
 }
 
+void
+subscription_advance(int64 flow_id, const char *from, const char *to)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_int64(flow_id), catalog_text(from), catalog_text(to)};
+
+	catalog_begin(&access);
+	catalog_execute("UPDATE appflow.flow_schedule SET \"position\" = $3 WHERE flow_id OPERATOR(pg_catalog.=) $1 "
+					"AND coalesce(\"position\", '') OPERATOR(pg_catalog.=) $2", lengthof(values), values);
+	catalog_end(&access);
+}
+
 List *
 subscription_list(void)
 {

@@ -50,6 +50,7 @@
 
 volatile sig_atomic_t worker_shutdown = false;
 volatile sig_atomic_t worker_leave = false;
+int64		worker_flow_version;
 
 /* there is a run that a signal can break off */
 static volatile sig_atomic_t breakable = false;
@@ -269,7 +270,7 @@ transfer(const ExecutionRow *execution, FlowRun *run)
 				errcode(ERRCODE_QUERY_CANCELED),
 				errmsg("the run was cancelled"));
 	if (execution->position != NULL || flow_run_tracks(run))
-		subscription_set_position(execution->flow_id, flow_run_position(run));
+		subscription_advance(execution->flow_id, execution->position, flow_run_position(run));
 	if (transactional)
 		PopActiveSnapshot();
 	commit_as(execution->owner);
@@ -285,17 +286,28 @@ show_run(const ExecutionRow *execution)
 		enable_timeout_after(run_timeout, run_limit_ms(execution));
 }
 
-/* an event has come, or what came is an error: now the run is one that others can see */
+/*
+ * An event has come, or what came is an error: now the run is one that others can
+ * see, unless the flow does not listen any more.
+ */
 static void
 begin_event_run(ExecutionRow *execution, FlowRun *run, bool *begun)
 {
 	MemoryContext context = CurrentMemoryContext;
+	int64		version;
+	bool		wanted;
 
+	/* a flow that has been changed is not run as it was, if its events can be read again */
 	worker_begin_transaction();
-	if (!execution_begin(execution, shared_incarnation()))
-		ereport(ERROR,
-				errcode(ERRCODE_QUERY_CANCELED),
-				errmsg("flow \"%s\" was deleted", execution->flow_name));
+	wanted = subscription_next(execution->flow_id, &version) != NULL &&
+		(version == worker_flow_version || execution->position[0] == '\0');
+	if (!wanted || !execution_begin(execution, shared_incarnation()))
+	{
+		worker_leave = true;
+		worker_commit_transaction();
+		MemoryContextSwitchTo(context);
+		return;
+	}
 	(void) shared_begin_run(&execution->execution_id, execution->started_at);
 	worker_commit_transaction();
 	*begun = true;
@@ -365,7 +377,7 @@ wait_for_event(ExecutionRow *execution, FlowRun *run, bool *begun)
 	execution->heard = came;
 	if (came)
 		begin_event_run(execution, run, begun);
-	return came;
+	return *begun;
 }
 
 bool

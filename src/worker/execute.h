@@ -21,6 +21,9 @@
 extern volatile sig_atomic_t worker_shutdown;
 extern volatile sig_atomic_t worker_leave;
 
+/* of the flow whose events the worker listens to, as it knows it */
+extern int64 worker_flow_version;
+
 /* Signals, the connection to the database, settings; behind shared_attach(). */
 extern void worker_prepare_session(Oid database);
 

@@ -54,7 +54,10 @@ next_run(int64 flow_id, MemoryContext context)
 	execution = subscription_next(flow_id, &version);
 	worker_commit_transaction();
 	if (execution != NULL)
+	{
+		worker_flow_version = version;
 		shared_set_version(version);
+	}
 	return execution;
 }
 
@@ -64,7 +67,7 @@ go_back(const ExecutionRow *execution)
 {
 	worker_begin_transaction();
 	if (OidIsValid(get_extension_oid("appflow", true)))
-		subscription_set_position(execution->flow_id, POSITION_RETAINED);
+		subscription_advance(execution->flow_id, "", POSITION_RETAINED);
 	worker_commit_transaction();
 }
 

@@ -137,6 +137,28 @@ is(join('', map { slurp_file($_) } split /\n/, `find $sf->{root}/target -type f`
 sql(q{SELECT appflow.delete_flow('{"flowName": "changes", "forceDelete": true}')});
 listening(1, 'a deleted flow does not listen');
 
+# ---------- the first run of all fails ----------
+
+sql('CREATE TABLE late (number text, CONSTRAINT never CHECK (false) NO INHERIT)');
+sql('SELECT appflow.create_flow(' . definition('late', 'Order_Placed__e', $table =~ s/public\.orders/public.late/r, Order_Number__c => 'number') . ')');
+start('late');
+listening(2, 'another one listens');
+my $first = $n + 1;
+for (1 .. 30)
+{
+	# the connection waits a moment before it has subscribed
+	place(++$n);
+	sleep 0.3;
+	last if sql(q{SELECT count(*) FROM appflow.flow_executions WHERE flow_name = 'late'}) > 0;
+}
+eventually(q{SELECT count(*) > 0 FROM appflow.flow_executions WHERE flow_name = 'late' AND execution_status = 'Error'}, 'and its first run fails');
+eventually(q{SELECT position = '-2' FROM appflow.flow_subscriptions WHERE flow_name = 'late'}, 'it goes back to all that is kept');
+sql('ALTER TABLE late DROP CONSTRAINT never');
+eventually("SELECT count(*) = $n - $first + 1 FROM late WHERE substr(number, 3)::int >= $first", 'and no event is lost');
+sql(q{SELECT appflow.delete_flow('{"flowName": "late", "forceDelete": true}')});
+listening(1, 'one listens');
+eventually("SELECT count(*) = $n FROM orders", 'the other has it, too');
+
 # ---------- databases and the extension come and go ----------
 
 $node->safe_psql('template1', 'CREATE DATABASE copy TEMPLATE postgres');
