@@ -22,11 +22,11 @@
 
 #include "apps/custom.h"
 #include "codec/json_reader.h"
-#include "codec/json_writer.h"
 #include "connector/entity_form.h"
 #include "miscadmin.h"
 #include "net/http.h"
 #include "record/errors.h"
+#include "record/record_text.h"
 #include "record/jsonb_access.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -747,40 +747,20 @@ typedef struct CustomWriter
 	WriteRequest request;
 	Jsonb	   *definition;
 	bool		all_or_none;
-	Owned	   *buffer;			/* a ByteBuffer: one record */
+	RecordText *text;
 } CustomWriter;
 
-static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-}
-
-/* the record as JSON text in the writer's buffer, with a zero behind it */
-static void
+static char *
 make_record(CustomWriter *writer, const RecordSet *set, uint32 row)
 {
-	ByteBuffer *out = writer->buffer->object;
-	Schema	   *schema = writer->base.schema;
+	size_t		length;
+	char	   *text = record_text(writer->text, set, row, &length);
 
-	buffer_reset(out);
-	buffer_append_char(out, '{');
-	for (int i = 0; i < schema->nfields; i++)
-	{
-		if (i > 0)
-			buffer_append_char(out, ',');
-		json_append_string(out, schema->fields[i].name, strlen(schema->fields[i].name));
-		buffer_append_char(out, ':');
-		json_append_cell(out, &set->columns[i][row], schema->fields[i].type);
-	}
-	buffer_append_char(out, '}');
-	buffer_append_char(out, '\0');
-	if (out->failed)
-		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	if (out->length > MAX_RECORD)
+	if (length > MAX_RECORD)
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
 				errmsg("%s is longer than %d MB", batch_locate(set->batch, row), MAX_RECORD / (1024 * 1024)));
+	return text;
 }
 
 /* Tell what became of the records first .. first + count of the set. */
@@ -864,10 +844,9 @@ custom_put(RecordWriter *base, const RecordSet *set, const Outcomes *outcomes)
 		initStringInfo(&records);
 		while (next < set->nrows && next - first < limit && records.len < WRITE_BYTES)
 		{
-			make_record(writer, set, set->rows[next]);
 			if (next > first)
 				appendStringInfoChar(&records, ',');
-			escape_json(&records, ((ByteBuffer *) writer->buffer->object)->data);
+			escape_json(&records, make_record(writer, set, set->rows[next]));
 			next++;
 		}
 		write_records(writer, set, first, next - first, &records, outcomes);
@@ -906,9 +885,6 @@ custom_open_writer(ConnectorSession *session, WriteRequest *request)
 	described = schema_of(writer->definition);
 	writer->all_or_none = jsonb_get_bool(jsonb_get_container(request->properties, "errorHandlingConfig"),
 										 "failOnFirstDestinationError", false);
-	writer->buffer = own_in_context(CurrentMemoryContext, free_buffer);
-	writer->buffer->object = palloc0(sizeof(ByteBuffer));
-
 	for (int i = 0; i < request->schema->nfields; i++)
 	{
 		Field	   *field = &request->schema->fields[i];
@@ -922,6 +898,7 @@ custom_open_writer(ConnectorSession *session, WriteRequest *request)
 		field->precision = described->fields[found].precision;
 		field->scale = described->fields[found].scale;
 	}
+	writer->text = record_text_create(request->schema);
 	writer->base.schema = request->schema;
 	writer->base.typed = true;
 	writer->base.put = custom_put;

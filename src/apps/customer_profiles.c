@@ -17,11 +17,11 @@
 
 #include "apps/apps.h"
 #include "apps/aws_target.h"
-#include "codec/json_writer.h"
 #include "miscadmin.h"
 #include "net/aws_service.h"
 #include "net/url.h"
 #include "record/errors.h"
+#include "record/record_text.h"
 #include "record/jsonb_access.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -30,12 +30,6 @@
 #define NAME "Amazon Connect Customer Profiles"
 #define MAX_OBJECT 256000		/* characters */
 #define MAX_UNDER_WAY 8
-
-static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-}
 
 static AwsTarget *
 open_target(const ConnectorSession *session)
@@ -178,7 +172,7 @@ typedef struct ObjectWriterState
 	char	   *path;
 	char	   *object_type;
 	char	   *what;
-	Owned	   *buffer;			/* a ByteBuffer: one record */
+	RecordText *text;
 	Transfer	transfers[MAX_UNDER_WAY];
 } ObjectWriterState;
 
@@ -223,32 +217,16 @@ end_transfer(ObjectWriterState *writer, Transfer *transfer, const RecordSet *set
 static char *
 make_body(ObjectWriterState *writer, const RecordSet *set, uint32 row, size_t *length)
 {
-	ByteBuffer *out = writer->buffer->object;
-	Schema	   *schema = writer->base.schema;
+	char	   *object = record_text(writer->text, set, row, length);
 	StringInfoData body;
 
-	buffer_reset(out);
-	buffer_append_char(out, '{');
-	for (int i = 0; i < schema->nfields; i++)
-	{
-		if (i > 0)
-			buffer_append_char(out, ',');
-		json_append_string(out, schema->fields[i].name, strlen(schema->fields[i].name));
-		buffer_append_char(out, ':');
-		json_append_cell(out, &set->columns[i][row], schema->fields[i].type);
-	}
-	buffer_append_char(out, '}');
-	buffer_append_char(out, '\0');
-	if (out->failed)
-		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	*length = out->length - 1;
 	if (*length > MAX_OBJECT)
 		return NULL;
 	initStringInfo(&body);
 	appendStringInfoString(&body, "{\"ObjectTypeName\":");
 	escape_json(&body, writer->object_type);
 	appendStringInfoString(&body, ",\"Object\":");
-	escape_json(&body, out->data);
+	escape_json(&body, object);
 	appendStringInfoChar(&body, '}');
 	return body.data;
 }
@@ -319,8 +297,7 @@ object_open_writer(ConnectorSession *session, WriteRequest *request)
 	writer->path = psprintf("/domains/%s/profiles/objects", url_encode(request->entity));
 	writer->object_type = type;
 	writer->what = psprintf("objects of type \"%s\" for domain \"%s\"", type, request->entity);
-	writer->buffer = own_in_context(CurrentMemoryContext, free_buffer);
-	writer->buffer->object = palloc0(sizeof(ByteBuffer));
+	writer->text = record_text_create(request->schema);
 	for (int i = 0; i < MAX_UNDER_WAY; i++)
 		writer->transfers[i].context = AllocSetContextCreate(CurrentMemoryContext, "appflow profile object",
 															 ALLOCSET_SMALL_SIZES);
