@@ -53,7 +53,7 @@ metadata_put(const MetadataKey *key, Jsonb *metadata, int64 seconds)
 		catalog_jsonb(metadata), catalog_int64(seconds)
 	};
 
-	if (XactReadOnly || RecoveryInProgress())
+	if (XactReadOnly || RecoveryInProgress() || IsInParallelMode())
 		return;
 	catalog_begin(&access);
 

@@ -68,6 +68,7 @@ static const struct
 	{"format", OF_SERVER | OF_TABLE, TAKES_FORMAT},
 	{"key", OF_COLUMN, TAKES_BOOLEAN},
 	{"page_size", OF_SERVER | OF_TABLE, TAKES_COUNT},
+	{"parallel_safe", OF_SERVER | OF_TABLE, TAKES_BOOLEAN},
 	{"prefix", OF_TABLE, TAKES_TEXT},
 	{"rows", OF_TABLE, TAKES_COUNT},
 	{"updatable", OF_SERVER | OF_TABLE, TAKES_BOOLEAN},

@@ -32,6 +32,7 @@
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "optimizer/tlist.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 /* rows of a table of which nothing is known */
@@ -465,10 +466,25 @@ get_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List 
 							list_make1(request_to_list(request)), NIL, pushed, outer_plan);
 }
 
+/*
+ * A scan is one process's work, but several of a query (partitions) may be several
+ * processes' then.  Not unless it is asked for: each worker authenticates anew, and
+ * SQL functions that are connectors may not be fit for it.
+ */
+static bool
+is_parallel_safe(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
+{
+	char	   *value = fdw_option_value(rte->relid, "parallel_safe");
+	bool		flag;
+
+	return value != NULL && parse_bool(value, &flag) && flag;
+}
+
 void
 fdw_plan_routine(FdwRoutine *routine)
 {
 	routine->GetForeignRelSize = get_rel_size;
 	routine->GetForeignPaths = get_paths;
 	routine->GetForeignPlan = get_plan;
+	routine->IsForeignScanParallelSafe = is_parallel_safe;
 }
