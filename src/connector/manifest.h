@@ -251,6 +251,7 @@ typedef struct ManifestField
 	int			upsert_key;
 	unsigned	write;			/* bits 1 << WriteOperation */
 	int			write_only;
+	const char *null;			/* what stands for no value */
 } ManifestField;
 
 typedef struct ManifestLineage
@@ -383,7 +384,8 @@ typedef enum ManifestResetKind
 {
 	RESET_SECONDS,
 	RESET_EPOCH,
-	RESET_EPOCH_MILLISECONDS
+	RESET_EPOCH_MILLISECONDS,
+	RESET_EPOCH_MICROSECONDS
 } ManifestResetKind;
 
 typedef struct ManifestRateLimit

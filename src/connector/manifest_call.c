@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "codec/json_writer.h"
+#include "codec/text.h"
 #include "compat.h"
 #include "connector/manifest_engine.h"
 #include "miscadmin.h"
@@ -40,7 +41,7 @@ until_reset(const ManifestRateLimit *limit, const char *text)
 	double		number = strtod(text, &end);
 	double		now = (double) time(NULL);
 
-	if (end == text || number < 0 || number > 1e15)
+	if (end == text || number < 0 || number > 1e17)
 		return -1;
 	switch ((ManifestResetKind) limit->reset_is)
 	{
@@ -52,6 +53,9 @@ until_reset(const ManifestRateLimit *limit, const char *text)
 			break;
 		case RESET_EPOCH_MILLISECONDS:
 			number -= now * 1000;
+			break;
+		case RESET_EPOCH_MICROSECONDS:
+			number = number / 1000 - now * 1000;
 			break;
 	}
 	return number <= 0 ? -1 : (int64) Min(number, 86400000.0);
@@ -259,6 +263,12 @@ append_bare(ByteBuffer *out, const ManifestValues *values, const char *template)
 		if (value != NULL)
 			buffer_append_string(out, value);
 		return value != NULL;
+	}
+	if (values->number_cursor && values->cursor != NULL && strcmp(template, "{cursor}") == 0 &&
+		text_is_number(values->cursor, strlen(values->cursor)))
+	{
+		buffer_append_string(out, values->cursor);
+		return true;
 	}
 	return false;
 }
@@ -593,6 +603,9 @@ pager_begin(Pager *pager, int size)
 	pager->page = paging->first >= 0 ? paging->first : 1;
 	pager->context = CurrentMemoryContext;
 	pager->values->session = pager->session;
+	pager->values->number_cursor = paging->kind == PAGING_KEY && paging->first >= 0;
+	if (pager->values->number_cursor)
+		pager->cursor = psprintf("%d", paging->first);
 }
 
 /* the values of where the page is; there for as long as its call is being made */

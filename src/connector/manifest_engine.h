@@ -58,6 +58,7 @@ typedef struct ManifestValues
 	const char *offset;
 	const char *page;
 	const char *cursor;
+	bool		number_cursor;	/* a key that is a number */
 	const char *fields;
 	const char *query;
 	const char *filter;

@@ -63,7 +63,7 @@ static const char *const operator_names[] = {
 };
 static const char *const null_names[] = {"", "first", "last", "smallest", "largest", NULL};
 static const char *const operation_names[] = {"INSERT", "UPSERT", "UPDATE", "DELETE", NULL};
-static const char *const reset_names[] = {"seconds", "epoch", "epochMilliseconds", NULL};
+static const char *const reset_names[] = {"seconds", "epoch", "epochMilliseconds", "epochMicroseconds", NULL};
 static const char *const grant_names[] = {"CLIENT_CREDENTIALS", "AUTHORIZATION_CODE", "JWT_BEARER", NULL};
 static const char *const when_names[] = {"", "filtered", NULL};
 static const char *const ids_names[] = {"body", "path", NULL};
@@ -253,6 +253,7 @@ static const Key field_keys[] = {
 	{"upsertKey", KEY_BOOLEAN, AT(ManifestField, upsert_key)},
 	{"write", KEY_NAMES, AT(ManifestField, write), .names = operation_names},
 	{"writeOnly", KEY_BOOLEAN, AT(ManifestField, write_only)},
+	{"null", KEY_TEXT, AT(ManifestField, null)},
 };
 TABLE(field, ManifestField);
 

@@ -34,6 +34,7 @@ typedef struct Column
 	Cell	   *constant;		/* or this for all */
 	FieldType	type;
 	ManifestFormat format;		/* of times; FORMAT_ISO: as they are */
+	const char *null;			/* a text that means null, or NULL */
 } Column;
 
 /* the records of one page, for the next one to compare with */
@@ -220,6 +221,22 @@ parse_column(const Column *column, int number, Batch *batch)
 		(void) manifest_parse_time(column->format, column->type, &batch->columns[number][row]);
 }
 
+/* the application's own word for null */
+static void
+null_column(const Column *column, int number, Batch *batch)
+{
+	size_t		length = strlen(column->null);
+
+	for (uint32 row = 0; row < batch->nrows; row++)
+	{
+		Cell	   *cell = &batch->columns[number][row];
+
+		if ((cell->kind == CELL_STRING || cell->kind == CELL_NUMBER) && cell->length == length &&
+			memcmp(cell->data, column->null, length) == 0)
+			*cell = cell_null();
+	}
+}
+
 static void
 empty_to_null(Batch *batch)
 {
@@ -354,6 +371,8 @@ adapt(void *arg, const RecordPage *page, Batch *batch)
 	}
 	for (int i = 0; i < reader->ncolumns; i++)
 	{
+		if (reader->columns[i].null != NULL)
+			null_column(&reader->columns[i], i, batch);
 		if (reader->columns[i].format != FORMAT_ISO)
 			parse_column(&reader->columns[i], i, batch);
 	}
@@ -438,6 +457,8 @@ make_columns(ManifestReader *reader)
 		if (field->type == FIELD_DATE || field->type == FIELD_DATETIME || field->type == FIELD_TIMESTAMP)
 			column->format = manifest_format(manifest_of(reader->session), field);
 		column->selector = selector_parse(path);
+		if (given != NULL)
+			column->null = given->null;
 		if (given != NULL && given->constant != NULL)
 			column->constant = constant_of(reader, given);
 		for (int k = 0; k < i && column->selector == NULL; k++)
