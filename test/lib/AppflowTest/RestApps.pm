@@ -19,15 +19,16 @@ use PostgreSQL::Test::Utils;
 my $clusters = 0;
 my $json = JSON::PP->new->canonical->utf8->allow_nonref;
 
-# new(simulator's directory, connectorType, key): a cluster that may talk to the simulator
+# new(simulator's directory or program, connectorType, key): a cluster that may talk to the simulator
 sub new
 {
 	my ($class, $simulator, $type, $key, @settings) = @_;
-	my $flows = AppflowTest::Flows->new($simulator . ++$clusters);
+	my $flows = AppflowTest::Flows->new(($simulator =~ s/\W/_/gr) . ++$clusters);
+	my $program = $simulator =~ /\.js$/ ? $simulator : "$simulator/server.js";
 	my $place = PostgreSQL::Test::Utils::tempdir();
 	my $self = bless { flows => $flows, node => $flows->{node}, type => $type, key => $key, number => 0 }, $class;
 
-	$self->{pid} = open($self->{output}, '-|', 'node', "$ENV{APPFLOW_TEST_DIR}/simulators/$simulator/server.js") or die "node: $!";
+	$self->{pid} = open($self->{output}, '-|', 'node', "$ENV{APPFLOW_TEST_DIR}/simulators/$program") or die "node: $!";
 	(my $port) = (readline($self->{output}) // '') =~ /^ready (\d+)/ or die "the simulator did not start\n";
 	$self->{url} = "http://127.0.0.1:$port";
 	append_to_file("$place/master", 'test:' . '0123456789abcdef' x 4 . "\n");
@@ -78,7 +79,7 @@ sub error_of
 sub profile
 {
 	my ($self, $name, $credentials, $properties) = @_;
-	$credentials = { clientId => 'planted-client', clientSecret => 'planted-client-secret', %$credentials } if $self->{type} ne 'Servicenow';
+	$credentials = { clientId => 'planted-client', clientSecret => 'planted-client-secret', %$credentials } if $self->{type} =~ /^(Slack|Zendesk)$/;
 	my $request = $json->encode({
 		connectorProfileName => $name, connectorType => $self->{type}, connectionMode => 'Public',
 		connectorProfileConfig => {
