@@ -1,0 +1,126 @@
+# Datadog: logs, events, monitors, hosts, users; what goes wrong.
+use strict;
+use warnings;
+
+use AppflowTest::Flows;
+use AppflowTest::RestApps;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $app = AppflowTest::RestApps->new('saas/datadog.js', 'Datadog', 'Datadog', q(appflow.max_retry_delay = '100ms'));
+$app->control('seed', { logs => 3400, events => 20, audit => 5, monitors => 2100, hosts => 1200, users => 250 });
+$app->profile('organization', { apiKey => 'planted-api', applicationKey => 'planted-application' });
+
+sub outcome { return AppflowTest::RestApps::outcome(@_); }
+sub table
+{
+	my ($entity, $fields, $columns, %args) = @_;
+	my $run = $app->pull($args{profile} || 'organization', $entity, $fields, table => $columns, %args);
+	$run->{table} = 'public.table' . $app->{flows}{number};
+	return $run;
+}
+
+# ---------------------------------------------------------------- what there is
+
+is(join(' ', sort map { $_->{name} } @{ $app->entities('organization')->{Objects} }), 'audit events hosts logs monitors users', 'what can be read');
+my $fields = $app->fields('organization', 'logs');
+is(join(' ', map { $fields->{$_}{supportedFieldTypeDetails}{v1}{fieldType} } qw(id timestamp service attributes)), 'String DateTime String Struct', 'fields of logs');
+
+# ---------------------------------------------------------------- reading
+
+$app->control('reset');
+my $run = table('logs', [qw(id timestamp service status message attributes)], 'id text PRIMARY KEY, timestamp timestamptz, service text, status text, message text, attributes jsonb');
+is(outcome($run), 'Successful 3400 0', 'logs into a table') or diag(AppflowTest::RestApps::told($run));
+is($app->sql("SELECT count(*) || ' ' || min(id) || ' ' || max(id) || ' ' || count(*) FILTER (WHERE status = 'error') || ' ' || (max(timestamp) AT TIME ZONE 'UTC') FROM $run->{table}"), '3400 L000001 L003400 340 2024-01-03 08:40:00', 'all of them, once');
+is($app->sql("SELECT message || ' ' || attributes::text FROM $run->{table} WHERE id = 'L000007'"), 'Größe "7" {"n": 7, "deep": {"a": [1]}}', 'as they are');
+my @pages = $app->seen(qr{v2/logs/events});
+is(scalar @pages, 4, 'by four pages');
+like($pages[0]{plain}, qr/filter\[from\]=now-15d&filter\[to\]=now&sort=timestamp&page\[limit\]=1000$/, 'the first says from when');
+like($pages[1]{plain}, qr/page\[cursor\]=/, 'the second has a cursor');
+
+$run = $app->pull('organization', 'logs', [qw(id timestamp message)], to => 'PARQUET', output => { aggregationConfig => { aggregationType => 'SingleFile' } });
+is(outcome($run), 'Successful 3400 0', 'logs into Parquet') or diag(AppflowTest::RestApps::told($run));
+my ($bytes) = values %{ $run->{files} };
+my $rows = $app->{flows}->parquet($bytes // '')->{rows} || [];
+is(scalar @$rows, 3400, '... all of them');
+is_deeply([ @{ (sort { $a->[0] cmp $b->[0] } @$rows)[3399] || [] }[ 0, 2 ] ], [ 'L003400', 'Größe "3400"' ], '... read back');
+
+$run = table('monitors', [qw(id name overall_state modified options)], 'id bigint PRIMARY KEY, name text, overall_state text, modified timestamptz, options jsonb');
+is(outcome($run), 'Successful 2100 0', 'monitors') or diag(AppflowTest::RestApps::told($run));
+is($app->sql("SELECT count(*) FILTER (WHERE overall_state = 'Alert') || ' ' || max(id) || ' ' || (options #>> '{thresholds,critical}') FROM $run->{table} GROUP BY options"), '700 2100 1', '... all of them');
+$run = table('hosts', [qw(id name up last_reported_time)], 'id bigint PRIMARY KEY, name text, up boolean, last_reported_time timestamptz');
+is(outcome($run), 'Successful 1200 0', 'hosts') or diag(AppflowTest::RestApps::told($run));
+is($app->sql("SELECT count(*) FILTER (WHERE up) || ' ' || (max(last_reported_time) AT TIME ZONE 'UTC') FROM $run->{table}"), '600 2024-01-01 00:20:00', '... typed');
+$run = table('users', [qw(id email modified_at)], 'id text PRIMARY KEY, email text, modified_at timestamptz');
+is(outcome($run), 'Successful 250 0', 'users') or diag(AppflowTest::RestApps::told($run));
+is($app->sql("SELECT count(email) FROM $run->{table}"), 250, '... with what is within');
+is(outcome(table('events', [qw(id timestamp message)], 'id text, timestamp timestamptz, message text')), 'Successful 20 0', 'events');
+is(outcome(table('audit', [qw(id timestamp)], 'id text, timestamp timestamptz')), 'Successful 5 0', 'the audit trail');
+
+# ---------------------------------------------------------------- filters
+
+sub filtered
+{
+	my ($name, $count, $sent, @filters) = @_;
+	$app->control('reset');
+	my $run = table('logs', [qw(id timestamp)], 'id text, timestamp timestamptz', filters => \@filters);
+	is(outcome($run), "Successful $count 0", $name) or diag(AppflowTest::RestApps::told($run));
+	my ($page) = $app->seen(qr{v2/logs/events});
+	like($page->{plain} // '', $sent, '... asked so');
+}
+my $window = $app->filter('timestamp', 'BETWEEN', DATA_TYPE => 'datetime', LOWER_BOUND => '2024-01-01T01:00:00Z', UPPER_BOUND => '2024-01-01T02:00:00Z');
+filtered('BETWEEN, without its ends', 59, qr/filter\[from\]=2024-01-01T01:00:00Z&filter\[to\]=2024-01-01T02:00:00Z|filter\[to\]=2024-01-01T02:00:00Z.*filter\[from\]=2024-01-01T01:00:00Z/, $window);
+filtered('EQUAL_TO, by Datadog', 1700, qr/filter\[query\]=service:web/, $app->filter('service', 'EQUAL_TO', VALUE => 'web'));
+filtered('two', 29, qr/filter\[query\]=service:api/, $window, $app->filter('service', 'EQUAL_TO', VALUE => 'api'));
+filtered('a search', 340, qr/filter\[query\]=\(service:a\* status:error\)/, $app->filter('query', 'EQUAL_TO', VALUE => 'service:a* status:error'));
+filtered('what is no word', 0, qr/limit\]=1000(?!.*query)/, $app->filter('service', 'EQUAL_TO', VALUE => 'web OR service:*'));
+filtered('another field', 1, qr/limit\]=1000(?!.*query)/, $app->filter('id', 'EQUAL_TO', VALUE => 'L000009'));
+$run = table('logs', ['id'], 'id text', filters => [ $app->filter('message', 'CONTAINS', VALUE => 'a') ]);
+like($run->{refused} // $run->{message}, qr/CONTAINS/, 'an operator that Datadog does not have');
+
+# ---------------------------------------------------------------- in spite of all
+
+foreach my $kind ('throttle?n=1&match=cursor', 'fault?kind=status=503&match=cursor')
+{
+	$app->control('reset');
+	$app->control($kind);
+	$run = table('logs', ['id'], 'id text PRIMARY KEY');
+	is(outcome($run), 'Successful 3400 0', $kind) or diag(AppflowTest::RestApps::told($run));
+}
+$app->control('set', { timeouts => 1 });
+$run = table('logs', ['id'], 'id text PRIMARY KEY');
+is(outcome($run), 'Successful 3400 0', 'a search that was given up halfway is repeated') or diag(AppflowTest::RestApps::told($run));
+
+# ---------------------------------------------------------------- what goes wrong
+
+sub fails
+{
+	my ($name, $pattern, $entity, $fields, %args) = @_;
+	my $run = table($entity, $fields, join(', ', map { qq("$_" text) } @$fields), %args);
+	like(($run->{status} // 'refused') . ': ' . ($run->{refused} // $run->{message} // ''), $pattern, $name) or diag(AppflowTest::RestApps::told($run));
+	is($app->sql("SELECT count(*) FROM $run->{table}"), 0, '... and nothing is half done');
+	$app->control('reset');
+}
+$app->control('set', { timeouts => 1000 });
+fails('a search that is always given up', qr/^Error: .*timeout/s, 'logs', ['id']);
+$app->control('set', { timeouts => 0 });
+$app->profile('wrong', { apiKey => 'planted-wrong', applicationKey => 'planted-application' });
+fails('a wrong API key', qr/^Error: .*Unauthorized/s, 'logs', ['id'], profile => 'wrong');
+$app->profile('half', { apiKey => 'planted-api', applicationKey => 'planted-wrong' });
+fails('a wrong application key', qr/^Error: .*Forbidden/s, 'monitors', ['id'], profile => 'half');
+$run = table('logs', ['id'], 'id text', filters => [ $app->filter('query', 'EQUAL_TO', VALUE => ')(') ]);
+like($run->{message} // '', qr/could not parse the query/, 'a search that Datadog does not understand');
+fails('an unknown entity', qr/^(Error|refused): .*"dashboards"/s, 'dashboards', ['id']);
+fails('an unknown field', qr/^(Error|refused): .*"nickname"/s, 'logs', [ 'id', 'nickname' ]);
+$app->control('fault?kind=html&match=cursor');
+fails('HTML', qr/^Error: .*JSON/s, 'logs', ['id']);
+$app->control('fault?kind=cut&n=100&match=cursor');
+fails('a page that breaks off', qr/^Error: /s, 'logs', ['id']);
+$app->control('fault?kind=utf8&match=cursor');
+fails('text that is not UTF-8', qr/^Error: .*UTF-8/s, 'logs', ['id']);
+$app->control('throttle?n=1000&match=logs');
+fails('throttled for ever', qr/^Error: .*Too many requests/s, 'logs', ['id']);
+$app->control('expire');
+fails('keys that are not valid any more', qr/^Error: .*Unauthorized/s, 'logs', ['id']);
+unlike(slurp_file($app->{node}->logfile), qr/planted-a/, 'no key in the log');
+done_testing();
