@@ -46,7 +46,7 @@ SELECT c -> 'supportedDestinationConnectors' @> '["S3", "Snowflake", "Redshift",
 		"supportedSchedulingFrequencies": ["BYMINUTE", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "ONCE"],
 		"supportedTriggerTypes": ["Scheduled", "OnDemand", "Event"]}'
 FROM configurations WHERE type = 'Salesforce';
--- only Salesforce has events, and only it feeds EventBridge
+-- only what has events feeds EventBridge: Salesforce, tables
 SELECT type FROM configurations WHERE c -> 'supportedDestinationConnectors' ? 'EventBridge';
 -- authentication
 SELECT type || ': ' || jsonb_pretty(c -> 'authenticationConfig') FROM configurations WHERE type IN ('Slack', 'Zendesk', 'Datadog');
