@@ -189,13 +189,4 @@ foreign_scan_role(ForeignScan *plan, EState *estate)
 #define vacuum_delay_point_now() vacuum_delay_point()
 #endif
 
-/* whether text of the collation is ordered by its bytes */
-#include "utils/pg_locale.h"
-
-#if PG_VERSION_NUM >= 180000
-#define collation_is_c(collation) (pg_newlocale_from_collation(collation)->collate_is_c)
-#else
-#define collation_is_c(collation) lc_collate_is_c(collation)
-#endif
-
 #endif							/* APPFLOW_COMPAT_H */

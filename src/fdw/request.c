@@ -22,6 +22,7 @@
 #include "mb/pg_wchar.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "record/collation.h"
 #include "record/jsonb_access.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
