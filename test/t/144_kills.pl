@@ -152,8 +152,9 @@ sub number
 	my ($query) = @_;
 	foreach (1 .. 300)
 	{
-		my ($code, $out) = $node->psql('postgres', $query);
-		return $out if $code == 0;
+		# psql that ends before it has read the query is an error of its own
+		my ($code, $out) = eval { $node->psql('postgres', $query) };
+		return $out if defined $code && $code == 0;
 		sleep 0.1;
 	}
 	die "the server is gone\n";
