@@ -166,9 +166,14 @@ foreign_scan_role(ForeignScan *plan, EState *estate)
 }
 
 /* as whom a table that is changed is accessed; InvalidOid: the user */
+#include "parser/parsetree.h"
+
 #if PG_VERSION_NUM >= 160000
 #define result_relation_role(info, estate) ExecGetResultRelCheckAsUser(info, estate)
-#define range_table_role(root, rte) (getRTEPermissionInfo((root)->parse->rteperminfos, rte)->checkAsUser)
+/* a partition has what its root has */
+#define range_table_role(root, rte) \
+	(getRTEPermissionInfo((root)->parse->rteperminfos, (rte)->perminfoindex != 0 ? (rte) : \
+						  rt_fetch((root)->parse->resultRelation, (root)->parse->rtable))->checkAsUser)
 #else
 #define result_relation_role(info, estate) \
 	(exec_rt_fetch((info)->ri_RangeTableIndex != 0 || (info)->ri_RootResultRelInfo == NULL ? \
