@@ -37,8 +37,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-/* refusals that an error tells one by one */
-#define SHOWN_REFUSALS 10
+/* refusals that an error tells one by one: more than applications take in a request */
+#define SHOWN_REFUSALS 1000
 
 /* a column that is sent */
 typedef struct Sent

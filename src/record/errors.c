@@ -39,12 +39,21 @@ appflow_error(AppflowException exception)
 int
 appflow_error_detail(AppflowException exception, const char *fmt,...)
 {
-	char		words[1024];
+	char		few[1024];
+	char	   *words = few;
 	va_list		args;
+	int			length;
 
 	va_start(args, fmt);
-	vsnprintf(words, sizeof(words), fmt, args);
+	length = vsnprintf(few, sizeof(few), fmt, args);
 	va_end(args);
+	if (length >= (int) sizeof(few))
+	{
+		words = palloc(length + 1);
+		va_start(args, fmt);
+		vsnprintf(words, length + 1, fmt, args);
+		va_end(args);
+	}
 	errcode(exceptions[exception].sqlstate);
 	return errdetail_internal("%s: %s", exceptions[exception].name, words);
 }

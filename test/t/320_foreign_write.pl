@@ -62,6 +62,8 @@ $said = all_of(q{INSERT INTO things (code, choice) SELECT 'S' || i, CASE WHEN i 
 like($said, qr/refused 3 of 8 records, the first: INVALID_OR_NULL/, 'several');
 like($said, qr/DETAIL:.*record 2: INVALID\S+ Choice: [^;]*Mauve; record 5: [^;]*Mauve; record 7: [^;]*Taupe/, 'each with its reason');
 like($said, qr/HINT:  It keeps the other 5 records/, 'and what stays');
+$said = all_of(q{INSERT INTO things (code, choice) SELECT 'L' || i, 'Mauve' FROM generate_series(1, 60) i});
+is(scalar(() = $said =~ /record \d+: INVALID_OR_NULL/g), 60, 'of many, too, each');
 is(sql(q{SELECT count(*) FROM things WHERE code LIKE 'S_'}), '5', 'which is true');
 like(all_of(q{INSERT INTO things (code, n) VALUES ('X1', 1) ON CONFLICT DO NOTHING}), qr/0A000: ON CONFLICT DO NOTHING is not supported.*upsert 'true'/s, 'ON CONFLICT DO NOTHING is refused, with what helps');
 requests();
