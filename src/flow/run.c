@@ -274,6 +274,12 @@ flow_run_tracks(const FlowRun *run)
 }
 
 const char *
+flow_run_since(const FlowRun *run)
+{
+	return run->since != NULL ? run->since : run->request.position != NULL ? run->request.position : "";
+}
+
+const char *
 flow_run_position(const FlowRun *run)
 {
 	return run->reader != NULL && run->reader->position != NULL ? run->reader->position : "";

@@ -96,6 +96,9 @@ extern bool flow_run_tracks(const FlowRun *run);
 /* the place behind the events or changes that have been read; "" if it is not known */
 extern const char *flow_run_position(const FlowRun *run);
 
+/* and where it has begun, "" if nowhere */
+extern const char *flow_run_since(const FlowRun *run);
+
 /*
  * Move the records.  Afterwards all that can fail is done and nothing is
  * visible yet.  A run of which every record failed is an error.

@@ -270,7 +270,7 @@ transfer(const ExecutionRow *execution, FlowRun *run)
 				errcode(ERRCODE_QUERY_CANCELED),
 				errmsg("the run was cancelled"));
 	if (execution->position != NULL || flow_run_tracks(run))
-		subscription_advance(execution->flow_id, execution->position, flow_run_position(run));
+		subscription_advance(execution->flow_id, flow_run_since(run), flow_run_position(run));
 	if (transactional)
 		PopActiveSnapshot();
 	commit_as(execution->owner);
