@@ -196,6 +196,7 @@ typedef struct ManifestRead
 	ManifestCall call;
 	int			when_filtered;
 	ManifestSettled *settled;	/* NULL: it does not matter */
+	ManifestTexts lacks;		/* fields that it does not tell */
 	const char *records;
 	int			may_lack_records;
 	ManifestPaging paging;

@@ -346,7 +346,8 @@ check_entity(Check *check, int number)
 			return false;
 	}
 	if (entity->read.count > 0 && (entity->read.items[entity->read.count - 1].when_filtered ||
-								   entity->read.items[entity->read.count - 1].settled != NULL))
+								   entity->read.items[entity->read.count - 1].settled != NULL ||
+								   entity->read.items[entity->read.count - 1].lacks.count > 0))
 		return fail(check, "when", "the last way to read must be one that always fits");
 	snprintf(check->place, sizeof(check->place), "entities[%d].list", number);
 	if (entity->list != NULL && !check_pages(check, &entity->list->read))

@@ -211,6 +211,7 @@ static const Key read_keys[] = {
 	{NULL, KEY_INCLUDE, .offset = 0, .table = &pages},
 	{"when", KEY_NAME, AT(ManifestRead, when_filtered), .names = when_names},
 	{"settled", KEY_POINTER, AT(ManifestRead, settled), .table = &settled},
+	{"lacks", KEY_TEXTS, AT(ManifestRead, lacks)},
 	{"fieldSeparator", KEY_TEXT, AT(ManifestRead, field_separator)},
 	{"query", KEY_OBJECT, AT(ManifestRead, query), .table = &query},
 	{"filters", KEY_OBJECTS, AT(ManifestRead, filters), .table = &filter},

@@ -649,6 +649,42 @@ is_settled(const ReadRequest *request, const ManifestSettled *settled)
 	return false;
 }
 
+static bool
+has_text(List *texts, const char *text)
+{
+	ListCell   *lc;
+
+	foreach(lc, texts)
+	{
+		if (strcmp(lfirst(lc), text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* whether a field is wanted that the way does not tell */
+static bool
+is_lacking(const ReadRequest *request, const ManifestTexts *lacks)
+{
+	for (int i = 0; i < lacks->count; i++)
+	{
+		ListCell   *lc;
+
+		if (has_text(request->fields, lacks->items[i]) ||
+			(request->all_fields && !has_text(request->exclude, lacks->items[i])))
+			return true;
+		foreach(lc, request->filters)
+		{
+			const Filter *filter = lfirst(lc);
+
+			/* what is in alternatives is not looked for */
+			if (filter->field == NULL || strcmp(filter->field, lacks->items[i]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* ---------- the plan ---------- */
 
 static List *
@@ -697,7 +733,8 @@ manifest_plan(ConnectorSession *session, ReadRequest *request, const Schema *des
 	{
 		terms = NIL;
 		plan->read = &plan->entity->read.items[i];
-		if (plan->read->settled != NULL && !is_settled(request, plan->read->settled))
+		if ((plan->read->settled != NULL && !is_settled(request, plan->read->settled)) ||
+			is_lacking(request, &plan->read->lacks))
 			continue;
 		if (send_filters(session, request, plan, &terms) > 0 || !plan->read->when_filtered)
 			break;

@@ -110,6 +110,23 @@ sub compare
 		sub { 'id ' . pick('=', '<', '>') . ' ' . pick(3, 10, 200) },
 		sub { pick('external_id', 'organization_id') . pick(' IS NULL', ' IS NOT NULL') } ],
 		[ 'array_agg(id ORDER BY id)', '' ], [ 'id', ' ORDER BY updated_at DESC, id LIMIT 4' ]) foreach qw(tickets users);
+
+	# what is settled may be searched for
+	my $settled = q{updated_at < '2024-06-01Z'};
+	like(remote($app, "SELECT id FROM there.tickets WHERE status = 'open' AND $settled"), qr{/search/export\.json\?.*filter\[type\]=ticket.*query=status:"open"}, '... tickets by a search, if none has changed of late');
+	like(remote($app, "SELECT id FROM there.tickets WHERE status = 'open'"), qr{incremental/tickets/cursor\.json}, '... otherwise exported: a search lags');
+	like(remote($app, "SELECT id FROM there.tickets WHERE status = 'open' AND updated_at > '2024-01-01Z' AND $settled"), qr{incremental/tickets/cursor\.json.*start_time=1704067200}, '... and if the export knows better where to begin');
+	like(remote($app, "SELECT id, generated_timestamp FROM there.tickets WHERE status = 'open' AND $settled"), qr{incremental/tickets/cursor\.json}, '... or a field is wanted that a search does not tell');
+	like(remote($app, "SELECT id FROM there.users WHERE role = 'agent' AND $settled"), qr{/search/export\.json.*filter\[type\]=user.*query=role:"agent"}, '... users');
+	$app->control('reset');
+	is($app->sql("SELECT count(*) FROM there.tickets WHERE priority = 'high' AND $settled"), $app->sql("SELECT count(*) FROM here.tickets WHERE priority = 'high' AND $settled"), '... with all that match');
+	is(scalar($app->seen(qr{^GET \S*/search/export})) > 0 ? 'searched' : 'not', 'searched', '... by search');
+	compare($app, 'tickets', 80, [
+		sub { pick('status', 'priority', 'type') . pick(' = ', ' <> ') . pick(map { "'$_'" } qw(open new solved high urgent incident question), 'no such', 'a"b') },
+		sub { pick('group_id', 'assignee_id', 'requester_id', 'organization_id') . ' = ' . pick(1 .. 6) },
+		sub { 'created_at ' . pick('<', '<=', '>', '>=') . ' ' . pick(map { "'$_'" } '2024-01-01 01:00Z', '2024-01-01 03:00:00.5Z') },
+		sub { 'true' } ], [ 'array_agg(id ORDER BY id)', " AND $settled" ], [ 'count(*)', " AND $settled" ]);
+	compare($app, 'users', 30, [ sub { pick("role = 'agent'", "role = 'end-user'", "external_id = 'u7'", 'organization_id = 3', "name LIKE 'U%'") } ], [ 'array_agg(id ORDER BY id)', " AND $settled" ]);
 	compare($app, 'organizations', 30, [
 		sub { 'updated_at ' . pick('<', '<=', '>', '>=') . ' ' . pick(map { "'$_'" } '2024-01-01 00:10Z', '2024-01-01 00:20:00.5Z') },
 		sub { "updated_at >= '2024-01-01 00:10Z' AND updated_at < '2024-01-01 00:30Z'" } ], [ 'array_agg(id ORDER BY id)', '' ]);
