@@ -157,5 +157,5 @@ my $kept = sql(q{SELECT count(*) FROM appflow.flow_execution WHERE flow_name <> 
 $node->restart;
 sql(q{SELECT appflow.start_flow('{"flowName": "objects"}')});
 eventually(q{SELECT count(*) = 0 FROM appflow.flow_execution WHERE flow_name = 'table'}, 'old runs are forgotten');
-cmp_ok(sql(q{SELECT count(*) FROM appflow.flow_execution}), '>', $kept, 'others are not');
+cmp_ok(sql(q{SELECT count(*) FROM appflow.flow_execution}), '>=', $kept, 'others are not');
 done_testing();
