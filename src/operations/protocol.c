@@ -73,6 +73,12 @@ checked(CustomFunction function, const char *type, ShapeId structure, Jsonb *val
 	"(SELECT pg_catalog.jsonb_agg(" object " ORDER BY n) FROM pg_catalog.jsonb_array_elements(" \
 	"CASE pg_catalog.jsonb_typeof(" array ") WHEN 'array' THEN " array " ELSE '[]' END) WITH ORDINALITY AS x (e, n))"
 
+/* those of an array of URLs that have no {{part}} for the user to fill in: profiles give theirs whole */
+#define WHOLE_URLS(array) \
+	"(SELECT pg_catalog.jsonb_agg(u ORDER BY n) FROM pg_catalog.jsonb_array_elements(" \
+	"CASE pg_catalog.jsonb_typeof(" array ") WHEN 'array' THEN " array " ELSE '[]' END) WITH ORDINALITY AS v (u, n) " \
+	"WHERE u #>> '{}' !~ '[{}]')"
+
 static const char *const configuration_statement =
 	"SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
 	"'connectorType', 'CustomConnector', 'connectorLabel', $2, 'connectorArn', $3, "
@@ -102,7 +108,7 @@ static const char *const configuration_statement =
 	"'isOAuth2Supported', $1#>'{authenticationConfig,isOAuth2Supported}', "
 	"'isCustomAuthSupported', $1#>'{authenticationConfig,isCustomAuthSupported}', "
 	"'oAuth2Defaults', (SELECT pg_catalog.jsonb_build_object("
-	"'oauthScopes', d->'oAuthScopes', 'tokenUrls', d->'tokenURL', 'authCodeUrls', d->'authURL', "
+	"'oauthScopes', d->'oAuthScopes', 'tokenUrls', " WHOLE_URLS("d->'tokenURL'") ", 'authCodeUrls', " WHOLE_URLS("d->'authURL'") ", "
 	"'oauth2GrantTypesSupported', d->'oAuth2GrantTypesSupported', "
 	"'oauth2CustomProperties', " EACH("coalesce(d->'oAuth2CustomProperties', d->'oauth2CustomProperties')",
 	"pg_catalog.jsonb_build_object('key', e->'key', 'isRequired', e->'required', 'label', e->'label', "

@@ -160,11 +160,12 @@ CREATE FUNCTION public.keys_connector(request jsonb) RETURNS jsonb LANGUAGE sql 
 	SELECT CASE request ->> 'type' WHEN 'DescribeConnectorConfigurationRequest' THEN '{"isSuccess": true, "connectorOwner": "acme", "connectorName": "Keys", "connectorVersion": "1",
 		"connectorModes": ["SOURCE"], "supportedApiVersions": ["v1"], "authenticationConfig": {"isBasicAuthSupported": true, "isApiKeyAuthSupported": true, "isOAuth2Supported": true, "isCustomAuthSupported": true,
 		"customAuthConfig": [{"authenticationType": "token", "authParameters": [{"key": "pat", "required": true}]}],
-		"oAuth2Defaults": {"oAuth2GrantTypesSupported": ["CLIENT_CREDENTIALS"]}}}'::jsonb
+		"oAuth2Defaults": {"tokenURL": ["https://{{host}}/token", "https://login.example.com/token"], "oAuth2GrantTypesSupported": ["CLIENT_CREDENTIALS"]}}}'::jsonb
 	WHEN 'ValidateConnectorRuntimeSettingsRequest' THEN '{"isSuccess": true}' ELSE public.keys(request) END $$;
 SELECT appflow.register_connector('keys', connector_provisioning_type => 'LAMBDA',
 	connector_provisioning_config => jsonb_build_object('lambda', jsonb_build_object('lambdaArn', appflow.function_arn('public.keys_connector(jsonb)'))));
 });
+is(sql(q{SELECT appflow.describe_connector('{"connectorType": "CustomConnector", "connectorLabel": "keys"}') #>> '{connectorConfiguration,authenticationConfig,oAuth2Defaults,tokenUrls}'}), '["https://login.example.com/token"]', 'URLs with a part to fill in are not shown');
 my %kinds = (
 	basic => [ { authenticationType => 'BASIC', basic => { username => 'me', password => 'planted-pw' } }, '{"password": "planted-pw", "username": "me"}|BasicAuth' ],
 	key => [ { authenticationType => 'APIKEY', apiKey => { apiKey => 'planted-key', apiSecretKey => 'planted-secret' } }, '{"apiKey": "planted-key", "apiSecretKey": "planted-secret"}|ApiKey' ],
