@@ -20,7 +20,7 @@ my $minutes = $ENV{BENCH_MINUTES} || 2;
 
 my $stage = AppflowTest::Stage->new(top => getcwd(), pg_config => $ENV{PG_CONFIG}, name => 'appflow-bench');
 $SIG{$_} = sub { $stage->remove; exit 130; } foreach qw(INT TERM HUP);
-my %connection = $stage->start_cluster('cluster', "shared_preload_libraries = 'appflow'", 'max_worker_processes = 16',
+my %connection = $stage->start_cluster('cluster', "shared_preload_libraries = 'appflow'", 'max_worker_processes = 16', 'appflow.quota_flows = 2000',
 	'appflow.max_workers = 8', 'autovacuum = off', 'checkpoint_timeout = 1h', 'bgwriter_delay = 10s', 'wal_writer_delay = 10s');
 
 sub query
