@@ -181,6 +181,7 @@ profile('stale', 'Salesforce', \%instance, { accessToken => 'planted-stale', ref
 is(error_of(get('stale', '/private')), "WF401: connector profile \"stale\" got no token from \"$url/services/oauth2/token\": invalid_grant", 'a refresh token that is refused');
 profile('only', 'Salesforce', \%instance, { accessToken => 'planted-only' });
 is(error_of(get('only', '/private')), "WF401: \"$url/private\" does not accept the credentials of connector profile \"only\"", 'an access token and nothing else');
+is(error_of(get('only', '/private?X-Amz-Signature=planted-signature')), "WF401: \"$url/private\" does not accept the credentials of connector profile \"only\"", 'a signed URL is shown without what signs it');
 
 # other credentials, other tokens
 value("SELECT appflow.update_connector_profile('" . encode_json({ connectorProfileName => 'market-wrong', connectionMode => 'Public',
