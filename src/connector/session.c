@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "codec/json_tree.h"
 #include "compat.h"
 #include "connector/connector.h"
 #include "net/aws_service.h"
@@ -164,11 +165,44 @@ session_raise_as(ConnectorSession *session, HttpCall *call, AppflowException exc
 			call->status < 400 ? errhint("Is the URL of connector profile \"%s\" right?", session->profile_name) : 0);
 }
 
+/*
+ * The body of an answer as a document.  NULL: why says what is wrong with it.  A
+ * member that is there twice is: jsonb would keep the last one, and nobody knows
+ * which of them the application meant.
+ */
+static Jsonb *
+parse_answer(const char *body, size_t length, char **why)
+{
+	Arena	   *arena = arena_create();
+	CodecError	error = {0};
+	bool		strict;
+	char	   *text;
+	Jsonb	   *document;
+
+	if (arena == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	strict = json_tree_parse(arena, body, length, &error) != NULL;
+	arena_free(arena);
+	if (!strict)
+	{
+		*why = error.line == 0 ? pstrdup(error.message) :
+			psprintf("line " UINT64_FORMAT ", column " UINT64_FORMAT ": %s", error.line, error.column, error.message);
+		return NULL;
+	}
+	text = pnstrdup(body, length);
+	document = jsonb_parse(text);
+	if (document == NULL)
+		*why = "PostgreSQL cannot keep it";
+	pfree(text);
+	return document;
+}
+
 Jsonb *
 session_fetch(ConnectorSession *session, HttpCall *call, const char *what, SessionFailure fail)
 {
 	size_t		length;
 	const char *body;
+	char	   *why = "the body is empty";
 	Jsonb	   *document = NULL;
 
 	call->whole = true;
@@ -180,17 +214,12 @@ session_fetch(ConnectorSession *session, HttpCall *call, const char *what, Sessi
 		session_raise(session, call, what, NULL, NULL);
 	}
 	body = http_body(call, &length);
-	if (body != NULL && memchr(body, '\0', length) == NULL)
-	{
-		char	   *text = pnstrdup(body, length);
-
-		document = jsonb_parse(text);
-		pfree(text);
-	}
+	if (body != NULL && length > 0)
+		document = parse_answer(body, length, &why);
 	if (document == NULL)
 		ereport(ERROR,
-				appflow_error_detail(WF_CONNECTOR, "%s %s answered with status %d.",
-									 call->method, http_shown_url(call->url), call->status),
+				appflow_error_detail(WF_CONNECTOR, "%s %s answered with status %d; %s.",
+									 call->method, http_shown_url(call->url), call->status, session_words(session, why)),
 				errmsg("the answer of %s about %s is not JSON: %s", session_application(session), what,
 					   shown_body(session, call)),
 				errhint("Is the URL of connector profile \"%s\" right?", session->profile_name));

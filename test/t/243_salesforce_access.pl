@@ -91,6 +91,12 @@ foreach my $fault ([ '"fields":', '"fields":0,"x":' ], [ '"fields":\[', '"fields
 	$sf->control('fault', kind => 'replace', path => 'User/describe', from => $fault->[0], to => $fault->[1], regexp => 1);
 	like(failure(sprintf $describe, 'User'), qr/^WF502: (Salesforce shows no fields of entity "User"|the answer of Salesforce about entity "User" is not JSON)/, "a describe with $fault->[1]");
 }
+foreach my $fault ([ '"fields":', '"fields":[],"fields":', 'the member "fields" is there twice' ], [ '"fields":', '"x":{"y":"\\u0000"},"fields":', 'text must not contain \\u0000' ], [ '"fields":', '"x":{"y":1,},"fields":', '' ])
+{
+	$sf->control('fault', kind => 'replace', path => 'User/describe', from => $fault->[0], to => $fault->[1]);
+	my (undef, undef, $stderr) = $sf->{node}->psql('postgres', "\\set VERBOSITY verbose\n" . sprintf $describe, 'User');
+	like($stderr, qr/WF502: the answer of Salesforce about entity "User" is not JSON: .*answered with status 200; line 1, column \d+: \Q$fault->[2]\E/s, "a describe with $fault->[1]");
+}
 foreach my $answer ('0', '"x"', 'null', '[]', '{"sobjects": 5}', '{"sobjects": [1, {"queryable": true}, {"name": 5, "queryable": true}]}')
 {
 	$sf->control('fault', kind => 'replace', path => 'sobjects', from => '^.*$', to => $answer, regexp => 1);
