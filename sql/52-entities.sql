@@ -92,8 +92,9 @@ CREATE FUNCTION sync(
 	schedule text DEFAULT NULL,
 	flow_name text DEFAULT NULL,
 	key text[] DEFAULT NULL,
-	file_type text DEFAULT NULL)
+	file_type text DEFAULT NULL,
+	datetime_field text DEFAULT NULL)
 RETURNS jsonb LANGUAGE c AS 'MODULE_PATHNAME', 'appflow_sync';
 
-COMMENT ON FUNCTION sync(text, text, text, text, text, text[], text) IS
-	'make or change the flow that keeps a table the same as an entity: all fields, the table made as needed, records matched by the entity''s key. S3 (connector_profile_name "S3"): entity is bucket/prefix, file_type CSV or JSON. Start it with run_flow';
+COMMENT ON FUNCTION sync(text, text, text, text, text, text[], text, text) IS
+	'make or change the flow that keeps a table the same as an entity: all fields, the table made as needed, records matched by the entity''s key. S3 (connector_profile_name "S3"): entity is bucket/prefix, file_type CSV or JSON. With a schedule it is activated; datetime_field, which tells when a record was changed, then makes its pulls incremental. Without one start it with run_flow';

@@ -166,11 +166,12 @@ source_config(const char *profile, const char *entity, const char *file_type)
 
 /*
  * appflow.sync(connector_profile_name text, entity text, into_table text,
- *				schedule text, flow_name text, key text[], file_type text)
+ *				schedule text, flow_name text, key text[], file_type text,
+ *				datetime_field text)
  * returns jsonb: {"flowName", "flowArn", "flowStatus"}
  *
  * With a key records replace those that have the same; without one every run
- * replaces all of them.
+ * replaces all of them, so there is nothing that an incremental pull could add to.
  */
 Datum
 appflow_sync(PG_FUNCTION_ARGS)
@@ -181,6 +182,7 @@ appflow_sync(PG_FUNCTION_ARGS)
 	char	   *schedule = argument(fcinfo, 3);
 	char	   *name = argument(fcinfo, 4);
 	char	   *file_type = argument(fcinfo, 6);
+	char	   *datetime_field = argument(fcinfo, 7);
 	CatalogValue values[6];
 	Jsonb	   *key;
 	Jsonb	   *request;
@@ -208,16 +210,30 @@ appflow_sync(PG_FUNCTION_ARGS)
 	else
 		key = operation_respond("SELECT '[]'::jsonb", 0, NULL);
 
+	if (datetime_field != NULL && schedule == NULL)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("datetime_field is for flows with a schedule"),
+				errhint("A run without one pulls everything."));
+	if (datetime_field != NULL && JB_ROOT_COUNT(key) == 0)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("datetime_field needs a key: without one, what an incremental pull brings cannot replace what it brought before"),
+				errhint("Name the fields that identify a record in key."));
+
 	values[0] = catalog_text(name);
 	values[1] = catalog_jsonb(source_config(profile, entity, file_type));
 	values[2] = catalog_text(table);
 	values[3] = catalog_jsonb(key);
 	values[4] = catalog_text(schedule);
+	values[5] = catalog_text(datetime_field);
 	request = operation_respond(
-		"SELECT pg_catalog.jsonb_build_object('flowName', $1, 'sourceFlowConfig', $2, "
+		"SELECT pg_catalog.jsonb_build_object('flowName', $1, 'sourceFlowConfig', CASE WHEN $6 IS NULL THEN $2 ELSE $2 OPERATOR(pg_catalog.||) "
+		"pg_catalog.jsonb_build_object('incrementalPullConfig', pg_catalog.jsonb_build_object('datetimeTypeFieldName', $6)) END, "
 		"'triggerConfig', CASE WHEN $5 IS NULL THEN '{\"triggerType\": \"OnDemand\"}' ELSE "
 		"pg_catalog.jsonb_build_object('triggerType', 'Scheduled', 'triggerProperties', pg_catalog.jsonb_build_object("
-		"'Scheduled', pg_catalog.jsonb_build_object('scheduleExpression', $5, 'dataPullMode', 'Complete'))) END, "
+		"'Scheduled', pg_catalog.jsonb_build_object('scheduleExpression', $5, "
+		"'dataPullMode', CASE WHEN $6 IS NULL THEN 'Complete' ELSE 'Incremental' END))) END, "
 		"'tasks', '[{\"taskType\": \"Map_all\", \"sourceFields\": [], \"taskProperties\": {}}]'::jsonb, "
 		"'destinationFlowConfigList', pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object("
 		"'connectorType', 'CustomConnector', 'connectorProfileName', '" POSTGRESQL_LABEL "', "
@@ -226,7 +242,7 @@ appflow_sync(PG_FUNCTION_ARGS)
 		"THEN pg_catalog.jsonb_build_object('writeOperationType', 'UPSERT', 'idFieldNames', $4, "
 		"'customProperties', '{\"createTable\": \"true\", \"addColumns\": \"true\"}'::jsonb) "
 		"ELSE '{\"writeOperationType\": \"INSERT\", \"customProperties\": "
-		"{\"createTable\": \"true\", \"addColumns\": \"true\", \"truncate\": \"true\"}}' END))))", 5, values);
+		"{\"createTable\": \"true\", \"addColumns\": \"true\", \"truncate\": \"true\"}}' END))))", 6, values);
 
 	(void) call_operation(flow_get(name, false) ? "update_flow" : "create_flow", request);
 	if (schedule != NULL)

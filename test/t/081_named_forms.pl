@@ -180,6 +180,15 @@ like(sql(q{SELECT appflow.sync('S3', 'inbox', 'public.keyed', flow_name => 'keye
 sql(q{CALL appflow.run_flow('keyed')}) foreach 1 .. 2;
 is(sql('SELECT count(*) FROM public.keyed'), 2, 'each record once');
 like(sql(q{SELECT appflow.sync('PostgreSQL', 'public.t', 'public.copy', schedule => 'rate(5minutes)'); SELECT trigger_type || flow_status FROM appflow.flows WHERE flow_name = 'PostgreSQL-public.t'}), qr/ScheduledActive$/, 'a schedule');
+is(sql(q{SELECT appflow.sync('PostgreSQL', 'public.t', 'public.copy', schedule => 'rate(5minutes)', datetime_field => 'more') ->> 'flowStatus';
+	SELECT f #>> '{triggerConfig,triggerProperties,Scheduled,dataPullMode}', f #> '{sourceFlowConfig,incrementalPullConfig}' FROM appflow.describe_flow('{"flowName": "PostgreSQL-public.t"}') f}),
+	qq{Active\nIncremental|{"datetimeTypeFieldName": "more"}}, 'a schedule that pulls what is new');
+is(sql(q{SELECT appflow.sync('PostgreSQL', 'public.t', 'public.copy', schedule => 'rate(5minutes)') ->> 'flowStatus';
+	SELECT f #>> '{triggerConfig,triggerProperties,Scheduled,dataPullMode}', f #> '{sourceFlowConfig,incrementalPullConfig}' FROM appflow.describe_flow('{"flowName": "PostgreSQL-public.t"}') f}),
+	qq{Active\nComplete|}, 'and everything again');
+like(sql(q{SELECT appflow.sync('PostgreSQL', 'public.t', 'public.copy', datetime_field => 'more')}), qr/datetime_field is for flows with a schedule/, 'what is new, but when');
+sql('CREATE TABLE public.keyless (changed date)');
+like(sql(q{SELECT appflow.sync('PostgreSQL', 'public.keyless', 'public.other', schedule => 'rate(5minutes)', datetime_field => 'changed')}), qr/datetime_field needs a key/, 'what is new, but of what');
 like(sql(q{SELECT appflow.sync('PostgreSQL', 'public.nothing', 'public.copy')}), qr/does not exist/, 'of nothing');
 like(sql(q{SELECT appflow.sync('nobody', 'x', 'public.copy')}), qr/Connector Profile with name nobody does not exist/, 'of nobody');
 like(sql(q{SELECT appflow.sync('pair-Honeycode', 'x', 'public.copy', key => '{id}')}), qr/Honeycode/, 'of what cannot connect');
