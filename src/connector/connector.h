@@ -326,7 +326,8 @@ struct ConnectorSession
 	Jsonb	   *profile_properties;	/* the connector's own of ConnectorProfileProperties, or NULL */
 	const char *api_version;	/* of the flow's end, or NULL */
 	Authenticator *authenticator;	/* NULL: not asked by HTTP */
-	char	   *base;			/* URL that paths of the application follow, no '/' at its end */
+	char	   *base;			/* URL that paths of the application follow, no '/' at its end; NULL:
+								 * the token tells, see session_base() */
 
 	/* registered connectors */
 	Jsonb	   *provisioning;	/* ConnectorProvisioningConfig, or NULL */
@@ -340,6 +341,9 @@ struct ConnectorSession
 };
 
 /* ---------- session.c: for connectors that are asked by HTTP ---------- */
+
+/* session->base; gets a token if that is what tells */
+extern const char *session_base(ConnectorSession *session);
 
 /*
  * A call to the application, not started: path begins with '/' and follows the

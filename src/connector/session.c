@@ -33,11 +33,19 @@ read_request_create(const char *entity)
 	return request;
 }
 
+const char *
+session_base(ConnectorSession *session)
+{
+	if (session->base == NULL)
+		session->base = MemoryContextStrdup(session->context, authenticator_instance(session->authenticator));
+	return session->base;
+}
+
 /* a link that an application gave leads nowhere but to itself */
 static void
-check_host(const ConnectorSession *session, const char *url)
+check_host(ConnectorSession *session, const char *url)
 {
-	if (!url_same_origin(session->base, url))
+	if (!url_same_origin(session_base(session), url))
 		ereport(ERROR,
 				appflow_error_detail(WF_CONNECTOR, "The link leads to %s, the profile's service is at %s.",
 									 http_shown_url(url), http_shown_url(session->base)),
@@ -54,7 +62,7 @@ session_call(ConnectorSession *session, const char *method, const char *path)
 	if (session->authenticator == NULL)
 		elog(ERROR, "connector \"%s\" is not asked by HTTP", session_application(session));
 	if (path[0] == '/')
-		path = psprintf("%s%s", session->base, path);
+		path = psprintf("%s%s", session_base(session), path);
 	else
 		check_host(session, path);
 	call = http_call(method, path);

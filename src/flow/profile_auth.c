@@ -57,7 +57,7 @@ typedef struct Scheme
 } Scheme;
 
 static const Scheme schemes[CONNECTOR_TYPE_COUNT] = {
-	[CONNECTOR_SALESFORCE] = {.kind = BY_TOKEN, .service = &token_oauth, .my_domain = true},
+	[CONNECTOR_SALESFORCE] = {.kind = BY_TOKEN, .service = &token_salesforce, .my_domain = true},
 	[CONNECTOR_PARDOT] = {.kind = BY_TOKEN, .service = &token_oauth, .my_domain = true},
 	[CONNECTOR_SLACK] = {.kind = BY_TOKEN, .service = &token_slack, .domain = "slack.com"},
 	[CONNECTOR_MARKETO] = {.kind = BY_TOKEN, .service = &token_oauth},
@@ -597,6 +597,7 @@ make_authenticator(const ProfileRow *profile, char **base, MemoryContext context
 	const Manifest *manifest = shape.connector == NULL ? NULL : shape.connector->manifest;
 	const ManifestAuthentication *told = manifest == NULL ? NULL : manifest->authentication;
 	bool		custom;
+	bool		told_by_token;
 	Authenticator *authenticator;
 	ProfileRow *copy;
 
@@ -612,7 +613,8 @@ make_authenticator(const ProfileRow *profile, char **base, MemoryContext context
 		members = jsonb_get_container(jsonb_get_container(own, "custom"), "credentialsMap");
 		scheme.kind = told->custom->headers.count > 0 ? BY_HEADERS : BY_PARAMETERS;
 	}
-	if (scheme.kind == BY_NOTHING || (base != NULL && *base == NULL))
+	told_by_token = base != NULL && *base == NULL && scheme.kind == BY_TOKEN && scheme.service->instance != NULL;
+	if (scheme.kind == BY_NOTHING || (base != NULL && *base == NULL && !told_by_token))
 		ereport(ERROR,
 				appflow_error(WF_UNSUPPORTED),
 				errmsg("connector profile \"%s\" is not for a service that is asked by HTTP", profile->name),
@@ -641,6 +643,7 @@ make_authenticator(const ProfileRow *profile, char **base, MemoryContext context
 		copy = MemoryContextAlloc(authenticator->context, sizeof(ProfileRow));
 		*copy = *profile;
 		authenticator->obtain = profile_obtain_token;
+		authenticator->wants_instance = told_by_token;
 		authenticator->arg = copy;
 		authenticator->token_header = scheme.service->header;
 		authenticator->token_prefix = scheme.service->prefix;

@@ -20,8 +20,8 @@
 /*
  * What authenticates calls for a profile, in the current memory context; needs a
  * transaction, though the calls do not.  *base: the URL that paths
- * of the service follow, without a slash at its end; base is NULL if the caller has no
- * use for it.  Raises errors if the profile has no credentials or its connector is not
+ * of the service follow, without a slash at its end, or NULL if only a token tells
+ * (authenticator_instance()); base is NULL if the caller has no use for it.  Raises errors if the profile has no credentials or its connector is not
  * asked by HTTP.
  */
 extern Authenticator *profile_authenticator(const ProfileRow *profile, char **base);

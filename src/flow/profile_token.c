@@ -55,6 +55,7 @@
 #define PURPOSE "token"
 #define EARLY 30				/* seconds before its end that a token counts as expired */
 #define MAX_TOKEN 65536
+#define MAX_INSTANCE 1024
 #define MAX_WORKER_TRIES 100	/* 0.1 s each, for a free slot for a worker */
 
 /* A token as it is kept. */
@@ -64,6 +65,7 @@ typedef struct Record
 	char	   *refresh_token;	/* NULL: none */
 	char	   *generation;
 	int64		expires;		/* of the epoch; 0: not known */
+	char	   *instance;		/* the service that the token is for; NULL: not told */
 } Record;
 
 typedef enum Outcome
@@ -82,6 +84,7 @@ typedef struct Order
 	Outcome		outcome;
 	TokenFailure failure;
 	char		generation[64];
+	char		instance[MAX_INSTANCE];
 	char		token[MAX_TOKEN];
 } Order;
 
@@ -109,7 +112,7 @@ read_record(const char *profile, const char *credentials, Record *record)
 	*record = (Record)
 	{
 		.token = jsonb_get_text(kept, "accessToken"), .refresh_token = jsonb_get_text(kept, "refreshToken"),
-			.generation = jsonb_get_text(kept, "generation")
+			.generation = jsonb_get_text(kept, "generation"), .instance = jsonb_get_text(kept, "instanceUrl")
 	};
 	(void) jsonb_get_int64(kept, "expiresAt", &record->expires);
 	explicit_bzero(kept, VARSIZE(kept));
@@ -141,6 +144,11 @@ write_record(const ProfileRow *profile, const char *credentials, const Record *r
 		appendStringInfoString(&text, ",\"refreshToken\":");
 		escape_json(&text, record->refresh_token);
 	}
+	if (record->instance != NULL)
+	{
+		appendStringInfoString(&text, ",\"instanceUrl\":");
+		escape_json(&text, record->instance);
+	}
 	appendStringInfoChar(&text, '}');
 	secret_put_under(PURPOSE, profile->name, text.data, profile->kms_arn);
 	secret_wipe(text.data);
@@ -166,6 +174,7 @@ take_answer(Record *record, const TokenAnswer *got, char *generation, size_t siz
 	record->token = got->token;
 	record->generation = generation;
 	record->expires = got->lifetime == 0 ? 0 : (int64) time(NULL) + got->lifetime;
+	record->instance = got->instance == NULL || strlen(got->instance) >= MAX_INSTANCE ? NULL : got->instance;
 	if (got->refresh_token != NULL)
 		record->refresh_token = got->refresh_token;
 }
@@ -187,14 +196,15 @@ lock_of(const char *profile, int which)
 /* ---------- the worker ---------- */
 
 static void
-answer(Order *order, const char *token, const char *generation)
+answer(Order *order, const Record *record)
 {
-	if (strlen(token) >= MAX_TOKEN)
+	if (strlen(record->token) >= MAX_TOKEN)
 		ereport(ERROR,
 				appflow_error(WF_CONNECTOR),
 				errmsg("the token of connector profile \"%s\" is longer than %d bytes", order->profile, MAX_TOKEN - 1));
-	strlcpy(order->token, token, sizeof(order->token));
-	strlcpy(order->generation, generation, sizeof(order->generation));
+	strlcpy(order->token, record->token, sizeof(order->token));
+	strlcpy(order->generation, record->generation, sizeof(order->generation));
+	strlcpy(order->instance, record->instance == NULL ? "" : record->instance, sizeof(order->instance));
 	order->outcome = OUTCOME_TOKEN;
 }
 
@@ -238,7 +248,7 @@ carry_out(Order *order)
 
 	if (known && strcmp(record.generation, order->refused) != 0 && fresh(&record))
 	{
-		answer(order, record.token, record.generation);
+		answer(order, &record);
 		return;
 	}
 	if (!possible)
@@ -257,7 +267,7 @@ carry_out(Order *order)
 	write_record(profile, credentials, &record);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(TopMemoryContext);
-	answer(order, record.token, generation);
+	answer(order, &record);
 }
 
 static void
@@ -342,12 +352,13 @@ run_worker(dsm_segment *segment)
 }
 
 static void
-set_token(Authenticator *authenticator, const char *token, const char *generation)
+set_token(Authenticator *authenticator, const char *token, const char *generation, const char *instance)
 {
 	if (authenticator->token != NULL)
 		secret_wipe(authenticator->token);
 	authenticator->token = authenticator_keep(authenticator, token);
 	authenticator->generation = authenticator_keep(authenticator, generation);
+	authenticator->instance = authenticator_keep(authenticator, instance == NULL || instance[0] == '\0' ? NULL : instance);
 }
 
 pg_noreturn static void
@@ -380,7 +391,7 @@ order_token(Authenticator *authenticator, const ProfileRow *profile, const char 
 		outcome = order->outcome;
 		*failure = order->failure;
 		if (outcome == OUTCOME_TOKEN)
-			set_token(authenticator, order->token, order->generation);
+			set_token(authenticator, order->token, order->generation, order->instance);
 		explicit_bzero(order->token, sizeof(order->token));
 	}
 	PG_FINALLY();
@@ -426,7 +437,7 @@ look(Asking *asking, bool renew)
 		asking->refused = "";
 		if (renew && asking->authenticator->generation != NULL)
 			asking->refused = asking->authenticator->generation;
-		else if (asking->known && !fresh(record))
+		else if (asking->known && (!fresh(record) || (asking->authenticator->wants_instance && record->instance == NULL)))
 			asking->refused = record->generation;
 	}
 	asking->good = asking->known && fresh(record) && strcmp(record->generation, asking->refused) != 0;
@@ -529,7 +540,7 @@ take_given(Asking *asking)
 	explicit_bzero(own, VARSIZE(own));
 	if (given == NULL)
 		return false;
-	set_token(asking->authenticator, given, "");
+	set_token(asking->authenticator, given, "", NULL);
 	secret_wipe(given);
 	return true;
 }
@@ -548,14 +559,14 @@ obtain(Authenticator *authenticator, bool renew)
 	bool		got;
 
 	look(&asking, renew);
-	if (!renew && !asking.known && take_given(&asking))
+	if (!renew && !asking.known && !authenticator->wants_instance && take_given(&asking))
 	{
 		secret_wipe(asking.credentials);
 		return true;
 	}
 	got = asking.good || get_in_turn(&asking);
 	if (asking.good)
-		set_token(authenticator, asking.record.token, asking.record.generation);
+		set_token(authenticator, asking.record.token, asking.record.generation, asking.record.instance);
 	secret_wipe(asking.record.token);
 	secret_wipe(asking.record.refresh_token);
 	secret_wipe(asking.credentials);

@@ -115,13 +115,34 @@ sign_password(HttpCall *call, Authenticator *authenticator)
 }
 
 static void
-sign_token(HttpCall *call, Authenticator *authenticator)
+need_token(Authenticator *authenticator)
 {
 	if (authenticator->token == NULL && !authenticator->obtain(authenticator, false))
 		ereport(ERROR,
 				appflow_error(WF_AUTHENTICATION),
 				errmsg("connector profile \"%s\" has no token, and nothing to get one with",
-					   authenticator->limit.name));
+					   authenticator->limit.name),
+				authenticator->wants_instance ? errhint("A token that was given with the profile does not tell where its service is: "
+														"give the profile an instanceUrl.") : 0);
+}
+
+const char *
+authenticator_instance(Authenticator *authenticator)
+{
+	need_token(authenticator);
+	if (authenticator->instance == NULL)
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("connector profile \"%s\" got a token, but not the URL of the service that it is for",
+					   authenticator->limit.name),
+				errhint("Give the profile an instanceUrl."));
+	return authenticator->instance;
+}
+
+static void
+sign_token(HttpCall *call, Authenticator *authenticator)
+{
+	need_token(authenticator);
 	set_secret_header(call, authenticator->token_header,
 					  psprintf("%s%s%s", authenticator->token_prefix, authenticator->token,
 							   authenticator->token_suffix));

@@ -66,6 +66,8 @@ struct Authenticator
 	const char *token_suffix;	/* "" */
 	char	   *token;			/* NULL: none at hand */
 	char	   *generation;		/* of the token */
+	char	   *instance;		/* the service that the token is for; NULL: not told */
+	bool		wants_instance; /* a token is no good that comes without */
 
 	/*
 	 * Set token and generation: to what is valid now, or with renew to another
@@ -79,6 +81,13 @@ extern Authenticator *authenticator_make(AuthKind kind);
 
 /* A copy of a text that is wiped when the authenticator goes; NULL for NULL. */
 extern char *authenticator_keep(Authenticator *authenticator, const char *text);
+
+/*
+ * The URL of the service that the token is for, without a slash at its end; gets a
+ * token if there is none.  Raises ConnectorAuthenticationException if there is none
+ * to be had.
+ */
+extern const char *authenticator_instance(Authenticator *authenticator);
 
 extern void authenticator_add_pair(Authenticator *authenticator, const char *name, const char *value);
 

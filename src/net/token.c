@@ -31,6 +31,7 @@
 
 const TokenService token_oauth = {OAUTH_ANSWER};
 const TokenService token_oauth_json = {.json = true, OAUTH_ANSWER};
+const TokenService token_salesforce = {.instance = "instance_url", OAUTH_ANSWER};
 const TokenService token_slack = {.success = "ok", .success_value = "true", OAUTH_ANSWER};
 const TokenService token_veeva = {
 	.token = "sessionId", .success = "responseStatus", .success_value = "SUCCESS", .error = "errorType",
@@ -143,6 +144,20 @@ refuse(const TokenRequest *request, int status, const char *code)
 	pg_unreachable();
 }
 
+/*
+ * The service that a token is for, as who gave it says: no less protected than
+ * that one was.  Whether its address may be asked, the policy decides.
+ */
+static char *
+instance_of(const TokenRequest *request, const char *url)
+{
+	char	   *origin = url == NULL ? NULL : url_origin(url);
+
+	if (origin != NULL && strncmp(origin, "https:", 6) != 0 && pg_strncasecmp(request->url, "http:", 5) != 0)
+		return NULL;
+	return origin;
+}
+
 TokenAnswer
 token_ask(const TokenRequest *request)
 {
@@ -189,6 +204,7 @@ token_ask(const TokenRequest *request)
 	result.refresh_token = text_at(answer, service->refresh_token);
 	lifetime = text_at(answer, service->lifetime);
 	result.lifetime = lifetime == NULL ? 0 : Max(strtoll(lifetime, NULL, 10), 0);
+	result.instance = instance_of(request, text_at(answer, service->instance));
 	if (answer != NULL)
 		explicit_bzero(answer, VARSIZE(answer));
 	if (result.token == NULL || result.token[0] == '\0')

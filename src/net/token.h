@@ -28,6 +28,7 @@ typedef struct TokenService
 	const char *success;		/* NULL: the status says it all */
 	const char *success_value;
 	const char *error;			/* a code */
+	const char *instance;		/* URL of the service that the token is for; NULL: not told */
 
 	/* how calls carry the token */
 	const char *header;
@@ -37,6 +38,7 @@ typedef struct TokenService
 
 extern const TokenService token_oauth;
 extern const TokenService token_oauth_json;
+extern const TokenService token_salesforce;
 extern const TokenService token_slack;	/* OAuth too, but failures have status 200 */
 extern const TokenService token_veeva;
 extern const TokenService token_snowflake;
@@ -62,6 +64,7 @@ typedef struct TokenAnswer
 	char	   *token;
 	char	   *refresh_token;	/* NULL: the old one stays */
 	int64		lifetime;		/* seconds; 0: not known */
+	char	   *instance;		/* scheme and host, without a slash at the end; NULL: none that can be used */
 } TokenAnswer;
 
 extern void token_add_field(TokenRequest *request, const char *name, const char *value);

@@ -61,6 +61,28 @@ url_same_origin(const char *a, const char *b)
 	return same;
 }
 
+char *
+url_origin(const char *url)
+{
+	CURLU	   *parts = curl_url();
+	char	   *user = NULL;
+	char	   *found = NULL;
+	char	   *result = NULL;
+
+	if (parts != NULL && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+		curl_url_get(parts, CURLUPART_USER, &user, 0) == CURLUE_NO_USER &&
+		curl_url_set(parts, CURLUPART_PATH, NULL, 0) == CURLUE_OK &&
+		curl_url_set(parts, CURLUPART_QUERY, NULL, 0) == CURLUE_OK &&
+		curl_url_set(parts, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK &&
+		curl_url_get(parts, CURLUPART_URL, &found, 0) == CURLUE_OK &&
+		(strncmp(found, "http://", 7) == 0 || strncmp(found, "https://", 8) == 0))
+		result = pnstrdup(found, strlen(found) - (found[strlen(found) - 1] == '/'));
+	curl_free(user);
+	curl_free(found);
+	curl_url_cleanup(parts);
+	return result;
+}
+
 static void
 append_encoded(StringInfo query, const char *text)
 {

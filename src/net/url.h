@@ -22,6 +22,9 @@ extern char *url_resolve(const char *url, const char *location);
 /* Are scheme, host and port the same? */
 extern bool url_same_origin(const char *a, const char *b);
 
+/* Scheme, host and port of an http or https URL that has no user and password; otherwise NULL. */
+extern char *url_origin(const char *url);
+
 /* Percent-encoded: all but A-Z a-z 0-9 - _ . ~ */
 extern char *url_encode(const char *text);
 

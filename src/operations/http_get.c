@@ -55,7 +55,7 @@ appflow_http_get(PG_FUNCTION_ARGS)
 				errmsg("path \"%s\" must begin with a slash and have neither white space nor a fragment",
 					   pnstrdup(path, strcspn(path, "?"))));
 	authenticator = profile_authenticator(profile, &base);
-	call = http_call("GET", psprintf("%s%s", base, path));
+	call = http_call("GET", psprintf("%s%s", base != NULL ? base : authenticator_instance(authenticator), path));
 	call->guard = &authenticator->guard;
 	call->whole = true;
 	call->max_body = MAX_BODY;
