@@ -299,13 +299,16 @@ settle(Call *call)
 		call->result = CURLE_OK;
 	}
 	public->failure = http_attempt_failure(call);
+	call->state = CALL_SETTLED;
+	if (call->given)
+		return;
 	retry = worth_repeating(call);
-	if (public->judge != NULL && public->failure == HTTP_FINE && http_collects(call))
+	if (public->judge != NULL && public->failure == HTTP_FINE &&
+		(http_collects(call) || (public->judged > 0 && http_bytes_left(&call->body) <= public->judged)))
 		retry = public->judge(public, retry, public->arg);
 
 	asked = public->failure == HTTP_FINE ? asked_pause(call) : -1;
 
-	call->state = CALL_SETTLED;
 	if (renews(call) || follows(call))
 	{
 		call->unpaid++;
@@ -358,7 +361,10 @@ answered(const Call *call)
 {
 	if (call->state == CALL_SETTLED)
 		return true;
-	return call->state == CALL_RUNNING && call->headers_done && !http_collects(call);
+	if (call->state != CALL_RUNNING || !call->headers_done || http_collects(call))
+		return false;
+	return call->given || call->paused || call->public.judged == 0 ||
+		http_bytes_left(&call->body) > call->public.judged;
 }
 
 /*
@@ -450,7 +456,15 @@ http_try_wait(HttpCall *base)
 	{
 		advance(call);
 		if (answered(call))
+		{
+			/* of an answer that goes on, only headers can ask to wait */
+			if (call->state == CALL_RUNNING && !call->given)
+			{
+				call->given = true;
+				(void) asked_pause(call);
+			}
 			return base->failure == HTTP_FINE;
+		}
 		wait_for_call(call);
 	}
 }

@@ -92,6 +92,9 @@ struct HttpCall
 	bool		whole;			/* have all of the body before http_wait() returns */
 	size_t		max_body;		/* bytes; more is a failure.  0: no limit, but 64 MB
 								 * with whole */
+	size_t		judged;			/* bodies of up to so many bytes are had whole and judged,
+								 * whatever the status, and longer ones are not: for
+								 * services that tell failures with status 200, in few words */
 	bool		keep_encoding;	/* give the body as it is sent, even if compressed */
 	bool		streams;		/* the body comes by http_send(); body_length says its
 								 * length, 0: not known */
@@ -116,9 +119,9 @@ struct HttpCall
 	void		(*prepare) (HttpCall *call, void *arg);
 
 	/*
-	 * Called with an answer whose body is there (whole, or status >= 400):
-	 * whether to repeat it, which counts as a retry.  retry is what the rules
-	 * above say.
+	 * Called with an answer whose body is there (whole, within judged, or status
+	 * >= 400): whether to repeat it, which counts as a retry.  retry is what the
+	 * rules above say.
 	 */
 	bool		(*judge) (HttpCall *call, bool retry, void *arg);
 	void	   *arg;
@@ -167,7 +170,7 @@ extern int	http_wait_descriptor(void);
 /*
  * Wait (starting the call if need be) until the answer's status and headers are
  * there; with whole or a status >= 400, all of its body.  Raises an error if
- * there is no answer.
+ * there is no answer.  What is read behind that is not repeated.
  */
 extern void http_wait(HttpCall *call);
 

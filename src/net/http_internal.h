@@ -60,6 +60,8 @@ typedef struct Call
 	bool		foreign;		/* redirected to another host than the call was made for */
 	int			redirects;
 	int			unpaid;			/* attempts that are no retries */
+	bool		given;			/* the caller may have read some of the body: this attempt
+								 * is the last */
 
 	CURL	   *handle;
 	bool		added;			/* to the loop */

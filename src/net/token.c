@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "lib/stringinfo.h"
+#include "net/aws_service.h"
 #include "net/http.h"
 #include "net/signature.h"
 #include "net/token.h"
@@ -33,9 +34,11 @@ const TokenService token_oauth = {OAUTH_ANSWER};
 const TokenService token_oauth_json = {.json = true, OAUTH_ANSWER};
 const TokenService token_salesforce = {.instance = "instance_url", OAUTH_ANSWER};
 const TokenService token_slack = {.success = "ok", .success_value = "true", OAUTH_ANSWER};
+static char *veeva_vault(const TokenRequest *request, Jsonb *answer);
+
 const TokenService token_veeva = {
 	.token = "sessionId", .success = "responseStatus", .success_value = "SUCCESS", .error = "errorType",
-	.header = "Authorization", .prefix = "", .suffix = ""
+	.errors = "errors", .check = veeva_vault, .header = "Authorization", .prefix = "", .suffix = ""
 };
 const TokenService token_snowflake = {
 	.json = true, .wrapper = "data", .token = "data.token", .lifetime = "data.validityInSeconds",
@@ -108,10 +111,8 @@ text_at(Jsonb *object, const char *path)
 
 /* An error's code as it may be shown: a word, not what else a service might repeat. */
 static const char *
-code_of(Jsonb *answer, const TokenService *service)
+shown_code(const char *code)
 {
-	char	   *code = text_at(answer, service->error);
-
 	if (code == NULL || code[0] == '\0' || strlen(code) > MAX_CODE)
 		return NULL;
 	for (const char *p = code; *p != '\0'; p++)
@@ -123,6 +124,41 @@ code_of(Jsonb *answer, const TokenService *service)
 	return code;
 }
 
+static const char *
+code_of(Jsonb *answer, const TokenService *service)
+{
+	List	   *errors = service->errors == NULL || answer == NULL ? NIL :
+		jsonb_array_containers(jsonb_get_container(answer, service->errors));
+	const char *code = errors == NIL ? NULL : shown_code(jsonb_get_text(linitial(errors), "type"));
+
+	return code != NULL ? code : shown_code(text_at(answer, service->error));
+}
+
+/*
+ * Vault gives a user who may not enter the vault that is asked a session of
+ * another one.
+ */
+static char *
+veeva_vault(const TokenRequest *request, Jsonb *answer)
+{
+	char	   *id = jsonb_get_text(answer, "vaultId");
+	ListCell   *lc;
+
+	foreach(lc, jsonb_array_containers(jsonb_get_container(answer, "vaultIds")))
+	{
+		char	   *other = jsonb_get_text(lfirst(lc), "id");
+		char	   *url = jsonb_get_text(lfirst(lc), "url");
+
+		if (id == NULL || other == NULL || url == NULL || strcmp(id, other) != 0)
+			continue;
+		if (url_same_origin(url, request->url))
+			return NULL;
+		return psprintf("it is for another vault, at \"%s\": the user may not enter this one",
+						aws_clean_line(http_shown_url(url)));
+	}
+	return "the answer does not say which vault it is for";
+}
+
 pg_noreturn static void refuse(const TokenRequest *request, int status, const char *code);
 
 static void
@@ -130,7 +166,7 @@ refuse(const TokenRequest *request, int status, const char *code)
 {
 	AppflowException exception = WF_AUTHENTICATION;
 
-	if (status == 429)
+	if (status == 429 || (code != NULL && strcmp(code, "API_LIMIT_EXCEEDED") == 0))
 		exception = WF_THROTTLING;
 	else if (status >= 500)
 		exception = WF_CONNECTOR;
@@ -200,6 +236,17 @@ token_ask(const TokenRequest *request)
 		refuse(request, call->status, call->status >= 500 ? NULL : code_of(answer, service));
 	if (service->success != NULL && (success == NULL || strcmp(success, service->success_value) != 0))
 		refuse(request, call->status, code_of(answer, service));
+	if (service->check != NULL)
+	{
+		char	   *problem = service->check(request, answer);
+
+		if (problem != NULL)
+			ereport(ERROR,
+					appflow_error(WF_AUTHENTICATION),
+					errmsg("connector profile \"%s\" got a session from \"%s\" that is of no use: %s", request->profile,
+						   http_shown_url(request->url), problem),
+					errhint("See the instanceUrl of the profile, and what the user may enter."));
+	}
 	result.token = text_at(answer, service->token);
 	result.refresh_token = text_at(answer, service->refresh_token);
 	lifetime = text_at(answer, service->lifetime);

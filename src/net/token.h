@@ -16,6 +16,10 @@
 
 #include "postgres.h"
 
+#include "utils/jsonb.h"
+
+typedef struct TokenRequest TokenRequest;
+
 typedef struct TokenService
 {
 	bool		json;			/* the request is a JSON object, else a form */
@@ -29,6 +33,10 @@ typedef struct TokenService
 	const char *success_value;
 	const char *error;			/* a code */
 	const char *instance;		/* URL of the service that the token is for; NULL: not told */
+	const char *errors;			/* array of objects with a better one, in their member "type" */
+
+	/* why a token that was given is not the one that was asked for, or NULL */
+	char	   *(*check) (const TokenRequest *request, Jsonb *answer);
 
 	/* how calls carry the token */
 	const char *header;
@@ -45,7 +53,7 @@ extern const TokenService token_snowflake;
 
 #define MAX_TOKEN_FIELDS 24
 
-typedef struct TokenRequest
+struct TokenRequest
 {
 	const TokenService *service;
 	const char *profile;		/* for messages */
@@ -57,7 +65,7 @@ typedef struct TokenRequest
 	const char *client_arn;		/* the secret that has the client's id and secret; NULL: none */
 	const char *user;			/* basic authentication of the client; NULL: none */
 	const char *password;
-} TokenRequest;
+};
 
 typedef struct TokenAnswer
 {

@@ -87,7 +87,10 @@ control('expire');
 is(value(get('vault', '/private')), '200 {"who":"private"}', 'ended by the service, begun anew');
 is(scalar(seen(qr/auth/)), 2, 'by one login more');
 profile('wrong', 'Veeva', \%instance, { username => 'me', password => 'planted-wrong' });
-is(error_of(get('wrong', '/private')), "WF401: connector profile \"wrong\" got no token from \"$url/api/v25.2/auth\": AUTHENTICATION_FAILED", 'a wrong password');
+is(error_of(get('wrong', '/private')), "WF401: connector profile \"wrong\" got no token from \"$url/api/v25.2/auth\": USERNAME_OR_PASSWORD_INCORRECT", 'a wrong password');
+profile('elsewhere', 'Veeva', \%instance, { username => 'elsewhere', password => 'planted-password' });
+is(error_of(get('elsewhere', '/private')), "WF401: connector profile \"elsewhere\" got a session from \"$url/api/v25.2/auth\" that is of no use: "
+	. 'it is for another vault, at "https://etmf.example.com/api": the user may not enter this one', 'a session of another vault');
 
 # ---------- OAuth 2.0 ----------
 

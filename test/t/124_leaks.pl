@@ -186,7 +186,7 @@ $http->get("$url/expire");
 unlike(leaves_nothing("a new token for $_", "appflow.http_get('$_', '/private')"), qr/WF|ERROR/, "$_ is let in")
   foreach qw(code login client manager jwt);
 like(leaves_nothing('a service that is never content', "appflow.http_get('code', '/never')"), qr/WF401/, 'is told');
-like(leaves_nothing('wrong credentials', "appflow.http_get('bad-login', '/private')"), qr/WF401 .*AUTHENTICATION_FAILED/, 'are told');
+like(leaves_nothing('wrong credentials', "appflow.http_get('bad-login', '/private')"), qr/WF401 .*USERNAME_OR_PASSWORD_INCORRECT/, 'are told');
 like(leaves_nothing('another host', "appflow.http_get('keys', '/far')"), qr/^(?!.*WF)/s, 'is asked');
 like(leaves_nothing('a circle', "appflow.http_get('basic', '/circle')"), qr/WF502/, 'is told');
 # AWS, which repeats what it was told

@@ -90,8 +90,8 @@ function serve(req, res) {
       case '/identity/oauth/token':
       case '/token': return oauth(req, res, form)
       case '/api/v25.2/auth':
-        if (form.password !== 'planted-password') return json(res, 200, { responseStatus: 'FAILURE', errorType: 'AUTHENTICATION_FAILED', errors: [] })
-        return json(res, 200, { responseStatus: 'SUCCESS', sessionId: token() })
+        if (form.password !== 'planted-password') return json(res, 200, { responseStatus: 'FAILURE', errorType: 'AUTHENTICATION_FAILED', errors: [{ type: 'USERNAME_OR_PASSWORD_INCORRECT', message: `not ${form.password}` }] })
+        return json(res, 200, { responseStatus: 'SUCCESS', sessionId: token(), vaultIds: [{ id: 1776, name: 'PromoMats', url: `http://${req.headers.host}/api` }, { id: 1777, name: 'eTMF', url: 'https://etmf.example.com/api' }], vaultId: form.username === 'elsewhere' ? 1777 : 1776 })
       case '/private': return valid.has(bearer) ? json(res, 200, { who: 'private' }) : json(res, 401, [{ errorCode: 'INVALID_SESSION_ID' }])
       case '/never': return json(res, 401, {})
       case '/basic': return req.headers.authorization === 'Basic ' + Buffer.from('me:planted-password').toString('base64')
