@@ -11,6 +11,7 @@
  *	  sap_odata_query.c		$filter, $orderby, $select, $expand, keys: text
  *	  sap_odata_value.c		values of records to and from what JSON holds
  *	  sap_odata_read.c		reading, in pages
+ *	  sap_odata_delta.c		what has changed, in version 4
  *	  sap_odata_write.c		writing, in batches
  *	  sap_odata_batch.c		$batch documents
  *
@@ -182,6 +183,32 @@ extern char *odata_duration(const char *time, size_t length);
 
 extern char *sap_plan_read(ConnectorSession *session, ReadRequest *request);
 extern RecordReader *sap_open_reader(ConnectorSession *session, ReadRequest *request);
+
+/* ---------- sap_odata_delta.c ---------- */
+
+/*
+ * A field that entities of version 4 have which keep track of changes: why the record is gone,
+ * "deleted" or "changed" (it does not belong to them any more); null of all others.
+ * No property can have such a name.
+ */
+#define ODATA_REMOVED "@removed"
+
+#define ODATA_MARKS 6
+
+typedef struct ODataDelta
+{
+	Schema	   *schema;			/* of the reader */
+	int			marks[ODATA_MARKS];	/* columns */
+} ODataDelta;
+
+/* Add to schema and paths what tells the kinds of things in a page of changes. */
+extern void odata_delta_init(ODataDelta *delta, Schema *schema, List **paths);
+
+/*
+ * Leave in a batch what is a record, those that are gone with no more than keys and
+ * ODATA_REMOVED; before the columns are adapted.
+ */
+extern void odata_delta_adapt(const ODataDelta *delta, const ODataEntity *entity, const char *what, Batch *batch);
 
 /* ---------- sap_odata_write.c, sap_odata_batch.c ---------- */
 

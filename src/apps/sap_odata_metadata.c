@@ -810,6 +810,13 @@ edm_entity(const EdmDocument *document, const char *service, const char *name)
 	/* services over delta queues have a set of links beside each that is kept track of */
 	if (find_set(document, psprintf("DeltaLinksOf%s", name), &schema) != NULL)
 		entity->delta = true;
+	if (entity->delta && entity->version == ODATA_V4)
+	{
+		Field	   *removed = schema_add(entity->schema, ODATA_REMOVED, FIELD_STRING);
+
+		removed->label = "Why the record is gone";
+		removed->native_type = "Edm.String";
+	}
 	for (int i = 0; i < chain.count; i++)
 	{
 		for (Element *c = chain.types[i]->first; c != NULL; c = c->next)

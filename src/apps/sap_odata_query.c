@@ -696,7 +696,9 @@ odata_select(const ODataEntity *entity, List *names, char **select, char **expan
 
 		if (column >= 0)
 		{
-			add_name(&selected, name);
+			/* it is not of the service */
+			if (strcmp(name, ODATA_REMOVED) != 0)
+				add_name(&selected, name);
 			*fields = lappend(*fields, &entity->schema->fields[column]);
 			*paths = lappend(*paths, pstrdup(name));
 			continue;

@@ -19,7 +19,8 @@
  *
  * With a position, what is read is what has changed: the position is a link that the
  * service gave at the end of an earlier reading ("!deltatoken=..."), "" stands for the
- * first one, which gives all there is.
+ * first one, which gives all there is.  In version 4 it is the whole of the records that is kept
+ * track of, as the link would go on to choose the fields of a flow that has been changed since.
  *
  * IDENTIFICATION
  *	  src/apps/sap_odata_read.c
@@ -107,6 +108,7 @@ typedef struct SapReader
 	int64		first_asked;	/* of the first page: records that it was to have, and had */
 	int64		first_read;
 	char	   *first_key;		/* of the first record of all */
+	ODataDelta	delta;			/* version 4, with a position */
 
 	int64		total;			/* records there are; -1: not known */
 	int64		next_skip;		/* parallel: of the next page to send for */
@@ -722,6 +724,8 @@ adapt(void *arg, const RecordPage *page, Batch *batch)
 {
 	SapReader  *reader = arg;
 
+	if (reader->plan.position != NULL && reader->plan.version == ODATA_V4)
+		odata_delta_adapt(&reader->delta, reader->plan.entity, reader->what, batch);
 	check_skipped(reader, page, batch);
 	if (reader->complete)
 	{
@@ -853,30 +857,41 @@ sap_open_reader(ConnectorSession *session, ReadRequest *request)
 	plan_conditions(plan, request, described);
 	plan_pages(plan, request, described);
 	plan_changes(plan, request);
-	if (plan->position != NULL && (plan->version != ODATA_V2 || !plan->entity->delta))
-		no_track(reader->what, "it has no delta queue");
+	if (plan->position != NULL && !plan->entity->delta)
+		no_track(reader->what, plan->version == ODATA_V2 ? "it has no delta queue" :
+				 "its service does not say so (ChangeTracking)");
 	if (plan->count)
 		return open_count(session, plan, reader->what);
 	paths = plan_fields(plan, request, described, &fields);
+	if (plan->position != NULL && plan->version == ODATA_V4)
+	{
+		if (plan->expand != NULL)
+			ereport(ERROR,
+					appflow_error(WF_VALIDATION),
+					errmsg("fields of other entities cannot be read with what has changed in %s", reader->what));
+		plan->select = NULL;
+	}
 
 	reader->context = CurrentMemoryContext;
 	reader->base = plan_target(plan);
 	reader->total = -1;
 	reader->schema = schema_create();
-	names = palloc(sizeof(char *) * Max(list_length(paths), 1));
 	foreach(lc, fields)
 	{
 		const Field *from = lfirst(lc);
 		Field	   *field = schema_add(reader->schema, from->name, from->type);
 		char	   *name = field->name;
-		int			i = foreach_current_index(lc);
 
 		*field = *from;
 		field->name = name;
 		field->hidden = (request->all_fields && schema_find(described, name) < 0) ||
 			(!list_has(request->fields, name) && (!request->all_fields || list_has(request->exclude, name)));
-		names[i] = list_nth(paths, i);
 	}
+	if (plan->position != NULL && plan->version == ODATA_V4)
+		odata_delta_init(&reader->delta, reader->schema, &paths);
+	names = palloc(sizeof(char *) * Max(list_length(paths), 1));
+	foreach(lc, paths)
+		names[foreach_current_index(lc)] = lfirst(lc);
 
 	source.session = session;
 	source.what = reader->what;

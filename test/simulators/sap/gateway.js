@@ -17,7 +17,9 @@
 // real one; delay: ms before it; late: the change is made, then the connection breaks;
 // expire: sessions and tokens end before it; replace: [text, by another]).
 // POST /_expire: sessions and tokens end.  POST /_change with rows
-// puts them into the queue of FactsOfStock.  POST /_set with {page, batch, stops, hidden, links, lost, ignores}: page
+// puts them into the queue of FactsOfStock; POST /_track with {put: [rows], remove: [rows],
+// reason, links, short} changes StockSet, of which version 4 keeps track (links: what became of so many links
+// is told, too; short: those that are gone are told as version 4.01 does).  POST /_set with {page, batch, stops, hidden, links, lost, ignores}: page
 // size, whether $batch exists, whether it stops at the first failure, a property that
 // has gone, whether pages have links, whether delta tokens are lost, which
 // of skip and top are ignored.
@@ -74,9 +76,16 @@ const stock = {
   properties: { Material: { type: 'Edm.String', maxLength: 18, key: true }, Quantity: { type: 'Edm.Decimal', precision: 13, scale: 3 }, ODQ_CHANGEMODE: { type: 'Edm.String', maxLength: 1 }, ODQ_ENTITYCNTR: { type: 'Edm.Decimal', precision: 19, scale: 0 } }
 }
 const deltaLinks = { type: 'DeltaLinksOfFactsOfStock', keys: ['DeltaToken'], creatable: false, updatable: false, deletable: false, properties: { DeltaToken: { type: 'Edm.String', maxLength: 255, key: true } } }
-const sets = { OrderSet: order, ItemSet: item, PriceSet: price, ReportSet: report, FactsOfStock: stock, DeltaLinksOfFactsOfStock: deltaLinks }
+// one that version 4 keeps track of; version 2 does not have it
+const tracked = {
+  type: 'Stock', keys: ['Plant', 'Material'], creatable: false, updatable: false, deletable: false, only: 4, tracked: true,
+  properties: { Plant: { type: 'Edm.Int32', key: true }, Material: { type: 'Edm.String', maxLength: 40, key: true }, Quantity: { type: 'Edm.Decimal', precision: 13, scale: 3 }, Checked: { type: 'Edm.DateTimeOffset' }, reason: { type: 'Edm.String', maxLength: 40 } }
+}
+const sets = { OrderSet: order, ItemSet: item, PriceSet: price, ReportSet: report, FactsOfStock: stock, DeltaLinksOfFactsOfStock: deltaLinks, StockSet: tracked }
+const setsOf = (version) => Object.keys(sets).filter((name) => !sets[name].only || sets[name].only === version)
 const rows = Object.fromEntries(Object.keys(sets).map((name) => [name, []]))
 const queue = [] // changes of FactsOfStock, in their order
+const log = [] // and of StockSet: {key, row} or {key, removed} or {link}
 const navigation = { OrderSet: { ToItems: { set: 'ItemSet', many: true } }, ItemSet: { ToOrder: { set: 'OrderSet', many: false } } }
 
 const typeIn = (version, property) => typeof property.type === 'string' ? property.type : property.type[version]
@@ -95,7 +104,7 @@ const xml = (text) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(
 function metadata (version) {
   const types = []
   const containers = []
-  for (const set of Object.keys(sets)) {
+  for (const set of setsOf(version)) {
     const entity = entityIn(version, set)
     let t = `<EntityType Name="${entity.type}"${version === 2 ? ' sap:content-version="1"' : ''}><Key>${entity.keys.map((k) => `<PropertyRef Name="${k}"/>`).join('')}</Key>`
     for (const [name, p] of Object.entries(entity.properties)) {
@@ -141,8 +150,9 @@ function metadata (version) {
     return `<?xml version="1.0" encoding="utf-8"?><edmx:Edmx Version="1.0" xmlns:edmx="http://schemas.microsoft.com/ado/2007/06/edmx" xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata" xmlns:sap="http://www.sap.com/Protocols/SAPData"><edmx:DataServices m:DataServiceVersion="2.0"><Schema Namespace="ZSALES_SRV" xmlns="http://schemas.microsoft.com/ado/2008/09/edm" sap:schema-version="1">${types.join('')}<EntityContainer Name="ZSALES_SRV_Entities" m:IsDefaultEntityContainer="true">${containers.join('')}</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>`
   }
   const annotations = []
-  for (const [set, entity] of Object.entries(sets)) {
-    const terms = []
+  for (const set of setsOf(4)) {
+    const entity = sets[set]
+    const terms = entity.tracked ? ['<Annotation Term="SAP__capabilities.ChangeTracking"><Record><PropertyValue Property="Supported" Bool="true"/></Record></Annotation>'] : []
     for (const [flag, term, property] of [['creatable', 'InsertRestrictions', 'Insertable'], ['updatable', 'UpdateRestrictions', 'Updatable'], ['deletable', 'DeleteRestrictions', 'Deletable']]) {
       if (entity[flag] === false) terms.push(`<Annotation Term="SAP__capabilities.${term}"><Record><PropertyValue Property="${property}" Bool="false"/></Record></Annotation>`)
     }
@@ -295,6 +305,58 @@ function readDelta (path, set, params, headers) {
   return { d }
 }
 
+// The same in version 4 ("OData Version 4.0 Part 1", 11.3): a page of all there is, or of what has changed behind a
+// token, each record once and as it is now.  The token stands for the whole query, so nothing may be added to it.
+function readTracked (path, set, params, headers) {
+  const entity = entityIn(4, set)
+  const token = /^(\d+)(?:~(.*))?$/.exec(params.get('$deltatoken') || '')
+  const [, since, until, at] = /^(\d*)_(\d+)_(\d+)$/.exec(params.get('$skiptoken') || '') || [null, token ? token[1] : '', log.length, '0']
+  const own = [...params.keys()].filter((n) => n.startsWith('$') && !['$deltatoken', '$skiptoken'].includes(n))
+  if ((params.has('$deltatoken') || params.has('$skiptoken')) && own.length) throw bad(`'${own[0]}' must not be combined with a delta link`)
+  if (params.has('$deltatoken') && params.has('$skiptoken')) throw bad('one of $deltatoken and $skiptoken')
+  for (const name of own) if (!known[4].has(name)) throw bad(`The system query option '${name}' is not supported`)
+  if (params.has('$deltatoken') && (!token || Number(token[1]) > log.length || settings.lost)) throw new ODataError(410, '/IWBEP/CM_V4_RUNTIME/010', 'The delta link is not valid any more')
+  const context = `${internal}${path}/$metadata#${set}`
+  let all
+  if (since === '') all = rows[set].map((row) => show(4, path, set, row, { expand: new Map() }, null))
+  else {
+    const last = new Map()
+    for (const entry of log.slice(Number(since), Number(until))) {
+      if (entry.key !== undefined) last.delete(entry.key)
+      last.set(entry.key ?? Symbol('link'), entry)
+    }
+    all = [...last.values()].map((e) => {
+      if (e.link) return { '@odata.context': `${context}/${e.link}`, source: e.source, relationship: 'ToPlant', target: 'PlantSet(1)' }
+      if (!e.removed) return show(4, path, set, e.row, { expand: new Map() }, null)
+      if (e.short) return { '@removed': { reason: e.removed }, ...(e.short === 'id' ? { '@id': e.key } : Object.fromEntries(entity.keys.map((k) => [k, entity.properties[k].type === 'Edm.Int32' ? Number(e.row[k]) : e.row[k]]))) }
+      return { '@odata.context': `${context}/$deletedEntity`, id: `${internal}${path}/${e.key}`, reason: e.removed }
+    })
+  }
+  const size = Math.min(settings.page, Number((/maxpagesize=(\d+)/.exec(headers.prefer || '') || [])[1] || settings.page))
+  const begin = Number(at)
+  const answer = { '@odata.context': since === '' ? context : `${context}/$delta`, value: all.slice(begin, begin + size) }
+  if (begin + size < all.length) answer['@odata.nextLink'] = `${set}?$skiptoken=${since}_${until}_${begin + size}`
+  else if (!settings.forgets) answer['@odata.deltaLink'] = `${internal}${path}/${set}?$deltatoken=${until}`
+  return answer
+}
+
+// keys in a URL: quotes doubled, all that means something there encoded
+const idOf = (set, row) => `${set}(${sets[set].keys.map((k) => `${k}=${sets[set].properties[k].type === 'Edm.String' ? encodeURIComponent(`'${row[k].replace(/'/g, "''")}'`).replace(/'/g, '%27') : row[k]}`).join(',')})`
+
+function track ({ put = [], remove = [], reason = 'deleted', links = 0, short = false }) {
+  const set = 'StockSet'
+  for (const row of put) {
+    rows[set] = rows[set].filter((r) => !same(sets[set], r, row))
+    rows[set].push(row)
+    log.push({ key: idOf(set, row), row })
+  }
+  for (const row of remove) {
+    rows[set] = rows[set].filter((r) => !same(sets[set], r, row))
+    log.push({ key: idOf(set, row), row, removed: reason, short })
+  }
+  for (let i = 0; i < links; i++) log.push({ link: i % 2 ? '$link' : '$deletedLink', source: `${set}(Plant=1,Material='x')` })
+}
+
 function read (version, path, set, params, count) {
   const entity = entityIn(version, set)
   for (const name of params.keys()) if (/^[$!]/.test(name) && !known[version].has(name)) throw bad(`The system query option '${name}' is not supported`)
@@ -401,13 +463,14 @@ function serve (version, method, target, headers, body) {
   const params = query(search)
   const path = services[version]
   const m = /^(\w+)(?:\((.*)\))?(\/\$count)?$/.exec(decodeURIComponent(raw))
-  if (!m || !sets[m[1]]) throw new ODataError(404, '005056A509B11EE1B9A8FEC11C21978E', `Resource not found for segment '${raw}'`)
+  if (!m || !setsOf(version).includes(m[1])) throw new ODataError(404, '005056A509B11EE1B9A8FEC11C21978E', `Resource not found for segment '${raw}'`)
   const [, set, text, count] = m
   if (method === 'POST' && headers['x-http-method']) method = headers['x-http-method']
   if (method === 'GET') {
     if (text !== undefined) throw bad('single entities are not read here')
     const tracked = version === 2 && sets[set].delta && (/track-changes/.test(headers.prefer || '') || params.has('!deltatoken') || params.has('$skiptoken'))
-    const result = tracked ? readDelta(path, set, params, headers) : read(version, path, set, params, count)
+    const noted = version === 4 && sets[set].tracked && count === undefined && (/track-changes/.test(headers.prefer || '') || params.has('$deltatoken') || params.has('$skiptoken'))
+    const result = tracked ? readDelta(path, set, params, headers) : noted ? readTracked(path, set, params, headers) : read(version, path, set, params, count)
     return { status: 200, body: result, text: count !== undefined }
   }
   if (body !== '' && !/^application\/json/.test(headers['content-type'] || '')) throw new ODataError(415, '/IWFND/CM_BEC/026', 'Unsupported media type')
@@ -524,6 +587,7 @@ function control (req, res, body) {
   if (req.url === '/_expire') { sessions.clear(); tokens = new Set(); sendJson(res, 200, {}); return true }
   if (req.url === '/_sessions') { sendJson(res, 200, made); made = 0; return true }
   if (req.url === '/_change') { queue.push(...value); sendJson(res, 200, {}); return true }
+  if (req.url === '/_track') { track(value); sendJson(res, 200, {}); return true }
   if (req.url === '/_set') { Object.assign(settings, value); sendJson(res, 200, {}); return true }
   const m = /^\/_rows\/(\w+)$/.exec(req.url)
   if (!m) return false
@@ -590,7 +654,7 @@ function handle (req, res, body) {
     if (target === '' || target.startsWith('?')) {
       // S/4 sends those who forget the slash away
       if (!under.startsWith('/')) return send(res, 307, { ...headers, Location: `${path}/${target}` }, '')
-      return sendJson(res, 200, version === 2 ? { d: { EntitySets: Object.keys(sets) } } : { value: Object.keys(sets).map((name) => ({ name, url: name })) }, headers)
+      return sendJson(res, 200, version === 2 ? { d: { EntitySets: setsOf(2) } } : { value: setsOf(4).map((name) => ({ name, url: name })) }, headers)
     }
     if (version === 2 && !/json/.test(req.headers.accept || '') && params.get('$format') !== 'json' && !/\$(batch|count)/.test(target)) throw new ODataError(406, '/IWFND/CM_BEC/026', 'only JSON is spoken here')
     if (/^\$batch/.test(target)) {
