@@ -52,6 +52,7 @@ typedef struct EnvelopeFrame
 {
 	JsonPath   *path;			/* NULL: nothing in it is wanted */
 	bool		array;
+	uint32_t	elements;		/* begun so far */
 } EnvelopeFrame;
 
 typedef struct EnvelopeValue
@@ -455,6 +456,7 @@ push_envelope_frame(JsonReader *reader, JsonPath *path, bool array)
 	}
 	reader->frames[reader->nframes].path = path;
 	reader->frames[reader->nframes].array = array;
+	reader->frames[reader->nframes].elements = 0;
 	reader->nframes++;
 	return STEP_OK;
 }
@@ -550,8 +552,7 @@ envelope_value(JsonReader *reader, const char *p)
 	{
 		case '{':
 		case '[':
-			path = *p == '[' ? NULL :
-				reader->nframes == 0 ? reader->page.root :
+			path = reader->nframes == 0 ? reader->page.root :
 				json_path_below(&reader->page, reader->parent, reader->target, &failed);
 			if (failed)
 				return json_fail(walk, p, "out of memory");
@@ -636,6 +637,18 @@ envelope_member(JsonReader *reader, const char *p)
 	return STEP_OK;
 }
 
+/* the next element of an array: its name is its number */
+static void
+envelope_element(JsonReader *reader, EnvelopeFrame *frame)
+{
+	char		name[16];
+
+	reader->parent = frame->path;
+	reader->target = frame->path == NULL ? NULL :
+		json_path_find(frame->path, name, (size_t) snprintf(name, sizeof(name), "%u", (unsigned) frame->elements));
+	frame->elements++;
+}
+
 /* one token of the envelope */
 static JsonStep
 envelope_token(JsonReader *reader)
@@ -657,7 +670,8 @@ envelope_token(JsonReader *reader)
 		case ENVELOPE_FIRST_ELEMENT:
 			if (*p == ']')
 				break;
-			reader->target = NULL;
+			envelope_element(reader, frame);
+			reader->envelope = ENVELOPE_VALUE;
 			return envelope_value(reader, p);
 
 		case ENVELOPE_VALUE:
@@ -686,6 +700,8 @@ envelope_token(JsonReader *reader)
 			if (*p == ',')
 			{
 				reader->target = NULL;
+				if (frame->array)
+					envelope_element(reader, frame);
 				reader->envelope = frame->array ? ENVELOPE_VALUE : ENVELOPE_MEMBER;
 				advance(reader, p + 1);
 				return STEP_OK;

@@ -40,7 +40,8 @@ typedef struct JsonReaderOptions
 	JsonFraming framing;
 
 	/*
-	 * PAGE: dotted path of the array of records; "" = the document itself.  A
+	 * PAGE: dotted path of the array of records; "" = the document itself.  On the
+	 * way there, numbers from 0 on are elements of arrays.  A
 	 * single object there is one record, null is none.  That nothing at all is
 	 * there is not an error here: see json_reader_found_records().
 	 */
@@ -61,7 +62,7 @@ typedef struct JsonReaderOptions
 	bool		discover;
 
 	/*
-	 * PAGE: dotted paths of scalars outside the records (next-page links,
+	 * PAGE: dotted paths, as of the records, of scalars outside them (next-page links,
 	 * totals, flags), to be had from json_reader_envelope().
 	 */
 	const char *const *envelope;

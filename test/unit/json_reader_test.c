@@ -471,6 +471,13 @@ test_page(void)
 		ENVELOPE("done", "nextRecordsUrl", "meta.cursor", "totalSize", "meta.x")}};
 	Case		nested = {.options = {.framing = JSON_FRAMING_PAGE,.record_path = "d.results", FIELDS("a"), ENVELOPE("d.__next")}};
 	Case		top = {.options = {.framing = JSON_FRAMING_PAGE,.record_path = "", FIELDS("a")}};
+	Case		element = {.options = {.framing = JSON_FRAMING_PAGE,.record_path = "r.1.rows", FIELDS("a"),
+		ENVELOPE("r.1.next", "r.0", "h.2.0.n", "h.10")}};
+
+	element.text = "{\"h\":[1,[],[{\"n\":7},{\"n\":8}],3,4,5,6,7,8,9,\"t\\u0065n\"],\"r\":[\"zero\",{\"rows\":[{\"a\":1},{\"a\":2}],\"next\":\"x\"},{\"rows\":[{\"a\":3}]}]}";
+	check("page: elements of arrays", &element, "1: n(1)\n1: n(2)\nr.1.next=s(x)\nr.0=s(zero)\nh.2.0.n=n(7)\nh.10=s(ten)\n");
+	element.text = "{\"r\":[{\"rows\":[{\"a\":1}],\"1\":{\"rows\":[{\"a\":2}]}},[]],\"h\":{\"10\":4}}";
+	check("page: names where elements are expected", &element, "r.1.next=-\nr.0=-\nh.2.0.n=-\nh.10=n(4)\n");
 
 	c.text = "{\"totalSize\":2,\"done\":false,\"records\":[{\"a\":1},{\"a\":\"x\"}],\n\"nextRecordsUrl\":\"\\/next\",\"meta\":{\"cursor\":\"c\\u00e9\",\"x\":[1,{}]}}";
 	check("page: envelope before and behind", &c,
