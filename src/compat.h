@@ -64,6 +64,26 @@ extern int no_such_variable
 #define namespace_item_permissions(nsitem) ((nsitem)->p_rte)
 #endif
 
+/*
+ * The columns of a relation that the statement names, wherever it does, less
+ * FirstLowInvalidHeapAttributeNumber; false: not known, as of members of a
+ * partitioned table.
+ */
+static inline bool
+named_columns(Query *query, RangeTblEntry *entry, Bitmapset **columns)
+{
+#if PG_VERSION_NUM >= 160000
+	if (entry->perminfoindex == 0)
+		return false;
+	*columns = getRTEPermissionInfo(query->rteperminfos, entry)->selectedCols;
+#else
+	if (entry->requiredPerms == 0)
+		return false;
+	*columns = entry->selectedCols;
+#endif
+	return true;
+}
+
 /* an executor state over a range table of one plain relation */
 #if PG_VERSION_NUM >= 180000
 #define executor_init_range_table(estate, pstate) \

@@ -311,6 +311,15 @@ struct Connector
 	 */
 	bool		(*needs_schema) (Jsonb *properties, bool all_fields);
 	bool		(*fixed_schema) (Jsonb *properties);
+
+	/*
+	 * Records are groups, made by the fields that are asked for (dimensions of a
+	 * report).  So no field is asked for that nobody has named, and all are that
+	 * have been: in a statement anywhere, in a flow by any task but a filter that
+	 * compares.  What such a filter names besides need not be among the reader's
+	 * fields if the filter is taken; the connector refuses what it cannot take.
+	 */
+	bool		grouping;
 };
 
 /* One use of a connector with one profile by one role; flow/session.h opens them. */
@@ -352,7 +361,10 @@ extern const char *session_base(ConnectorSession *session);
  */
 extern HttpCall *session_call(ConnectorSession *session, const char *method, const char *path);
 
-/* The same with a JSON body, which must stay until the call is closed. */
+/* The same at another address of the application's own, which is no link that it sent. */
+extern HttpCall *session_call_at(ConnectorSession *session, const char *base, const char *method, const char *path);
+
+/* The first with a JSON body, which must stay until the call is closed. */
 extern HttpCall *session_call_json(ConnectorSession *session, const char *method, const char *path,
 								   const char *body, size_t length);
 

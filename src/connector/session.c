@@ -54,21 +54,32 @@ check_host(ConnectorSession *session, const char *url)
 						session->profile_name));
 }
 
+static HttpCall *
+guarded_call(ConnectorSession *session, const char *method, const char *url)
+{
+	HttpCall   *call = http_call(method, url);
+
+	call->guard = &session->authenticator->guard;
+	http_header(call, "Accept", "application/json");
+	return call;
+}
+
 HttpCall *
 session_call(ConnectorSession *session, const char *method, const char *path)
 {
-	HttpCall   *call;
-
 	if (session->authenticator == NULL)
 		elog(ERROR, "connector \"%s\" is not asked by HTTP", session_application(session));
 	if (path[0] == '/')
 		path = psprintf("%s%s", session_base(session), path);
 	else
 		check_host(session, path);
-	call = http_call(method, path);
-	call->guard = &session->authenticator->guard;
-	http_header(call, "Accept", "application/json");
-	return call;
+	return guarded_call(session, method, path);
+}
+
+HttpCall *
+session_call_at(ConnectorSession *session, const char *base, const char *method, const char *path)
+{
+	return guarded_call(session, method, psprintf("%s%s", base, path));
 }
 
 HttpCall *

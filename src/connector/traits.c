@@ -106,7 +106,7 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.data_transfer_apis = LIST("AUTOMATIC", "BULKV2", "REST_SYNC"),
 	},
 
-	/* UG: hourly; vendor: reporting API v2.0 */
+	/* UG: hourly; vendor: reporting API v2.0, networks restate the last 7 days */
 	[CONNECTOR_SINGULAR] = {
 		.type = "Singular",
 		.key = "Singular",
@@ -117,6 +117,7 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.operators = OP(PROJECTION) | OP(EQUAL_TO) | ENGINE,
 		.source_triggers = PULLED,
 		EVERY_HOUR,
+		.settling = 8 * DAY,
 		.destinations = ANYWHERE | TO(LOOKOUT_METRICS),
 		.auth = AUTH_APIKEY,
 		.api_versions = LIST("v2.0"),
@@ -191,7 +192,10 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.api_versions = LIST("v1"),
 	},
 
-	/* API: GoogleAnalyticsConnectorOperator has no operators of the engine; UG: daily; vendor: OAuth */
+	/*
+	 * API: GoogleAnalyticsConnectorOperator has no operators of the engine; UG: daily; vendor: OAuth, and
+	 * figures of a day change for two days after its end, which west of Greenwich is half a day later
+	 */
 	[CONNECTOR_GOOGLE_ANALYTICS] = {
 		.type = "Googleanalytics",
 		.key = "GoogleAnalytics",
@@ -202,6 +206,7 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.operators = OP(PROJECTION) | OP(BETWEEN),
 		.source_triggers = PULLED,
 		EVERY_DAY,
+		.settling = 3 * DAY + DAY / 2,
 		.destinations = ANYWHERE | TO(LOOKOUT_METRICS),
 		.auth = AUTH_OAUTH2,
 		.grants = GRANT_AUTHORIZATION_CODE,

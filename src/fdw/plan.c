@@ -93,11 +93,40 @@ add_column(Request *request, AttrNumber attnum, char *field)
 }
 
 /*
+ * Where the fields that are read make the records: the columns that the statement
+ * names, no matter whether the planner has found that it can do without some.  So
+ * a reference to the table is one relation, whatever stands around it.
+ */
+static void
+choose_named_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid, Request *request)
+{
+	Relation	table = table_open(relid, NoLock);
+	Bitmapset  *named = NULL;
+	bool		whole;
+
+	if (!named_columns(root->parse, planner_rt_fetch(rel->relid, root), &named))
+		ereport(ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("foreign table \"%s\" cannot be read as part of another", RelationGetRelationName(table)),
+				errdetail("Its records are groups, made by the columns that a statement names of it."));
+	whole = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, named);
+	named = fdw_generated_inputs(table, whole, bms_copy(named));
+	for (AttrNumber attnum = 1; attnum <= RelationGetDescr(table)->natts; attnum++)
+	{
+		char	   *field = fdw_column_field(table, attnum);
+
+		if (field != NULL && (whole || bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, named)))
+			add_column(request, attnum, field);
+	}
+	table_close(table, NoLock);
+}
+
+/*
  * The columns that are read: those that the query or a clause looks at.  A
  * record must have one at least.
  */
 static void
-choose_columns(RelOptInfo *rel, Oid relid, Request *request, List *clauses)
+choose_columns(PlannerInfo *root, RelOptInfo *rel, Oid relid, Request *request, List *clauses)
 {
 	Relation	table = table_open(relid, NoLock);
 	TupleDesc	tupdesc = RelationGetDescr(table);
@@ -106,6 +135,12 @@ choose_columns(RelOptInfo *rel, Oid relid, Request *request, List *clauses)
 	AttrNumber	fallback = 0;
 	ListCell   *lc;
 
+	if (((FdwRelation *) rel->fdw_private)->session->connector->grouping)
+	{
+		table_close(table, NoLock);
+		choose_named_columns(root, rel, relid, request);
+		return;
+	}
 	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &used);
 	foreach(lc, clauses)
 		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, rel->relid, &used);
@@ -186,7 +221,7 @@ get_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	request->members = list_make1(member);
 	relation->request = request = create_request(rel, relid, relation);
 	fdw_classify(root, rel->relids, request, rel->baserestrictinfo, &relation->pushed, &relation->local);
-	choose_columns(rel, relid, request, rel->baserestrictinfo);
+	choose_columns(root, rel, relid, request, rel->baserestrictinfo);
 
 	if (options->rows >= 0)
 		rel->tuples = options->rows;
@@ -455,7 +490,7 @@ get_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List 
 		return fdw_upper_plan(root, rel, path, tlist, clauses, outer_plan);
 	request = create_request(rel, relid, relation);
 	fdw_classify(root, rel->relids, request, clauses, &pushed, &local);
-	choose_columns(rel, relid, request, clauses);
+	choose_columns(root, rel, relid, request, clauses);
 	if (path->fdw_private != NIL)
 		request->order = fdw_place_order(linitial(path->fdw_private), NIL);
 

@@ -118,6 +118,20 @@ tell_context(void *arg)
 			   fdw_entity_name(options));
 }
 
+/* what the application says of the records as a whole */
+static void
+tell_warning(Rows *rows)
+{
+	char	   *warning = rows->reader->warning;
+
+	rows->reader->warning = NULL;
+	if (warning != NULL)
+		ereport(WARNING,
+				errmsg("%s", warning),
+				errcontext("foreign table \"%s\", server \"%s\", entity \"%s\"", rows->options->table,
+						   rows->options->server, fdw_entity_name(rows->options)));
+}
+
 /* ---------- opening ---------- */
 
 Rows *
@@ -314,6 +328,7 @@ rows_close(Rows *rows)
 	{
 		rows->bytes += rows->reader->bytes;
 		rows->pages += rows->reader->pages;
+		tell_warning(rows);
 		rows->reader->close(rows->reader);
 	}
 	(void) http_count_into(use);
@@ -364,6 +379,8 @@ next_batch(Rows *rows)
 		(void) http_count_into(use);
 	}
 	PG_END_TRY();
+	if (rows->done)
+		tell_warning(rows);
 	rows->records += rows->batch->nrows;
 	rows->waited += http_waited() - waited;
 	MemoryContextSwitchTo(old);

@@ -461,6 +461,25 @@ any_column(FdwRelation *relation)
 	return add_to_flat_tlist(NIL, list_make1(var));
 }
 
+/* all columns that the relation below reads, where they make its records */
+static List *
+add_named_columns(List *tlist, const FdwRelation *relation)
+{
+	const Member *main = linitial(relation->request->members);
+	Relation	rel = table_open(main->relid, NoLock);
+	ListCell   *lc;
+
+	foreach(lc, relation->request->columns)
+	{
+		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), ((Column *) lfirst(lc))->attnum - 1);
+
+		tlist = add_to_flat_tlist(tlist, list_make1(makeVar(main->rti, attr->attnum, attr->atttypid, attr->atttypmod,
+															attr->attcollation, 0)));
+	}
+	table_close(rel, NoLock);
+	return tlist;
+}
+
 ForeignScan *
 fdw_upper_plan(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlist, List *clauses, Plan *outer_plan)
 {
@@ -489,7 +508,9 @@ fdw_upper_plan(PlannerInfo *root, RelOptInfo *rel, ForeignPath *path, List *tlis
 		scan_tlist = add_to_flat_tlist(scan_tlist, pull_var_clause((Node *) extract_actual_clauses(relation->local, false), flags));
 		foreach(lc, order)
 			scan_tlist = add_to_flat_tlist(scan_tlist, pull_var_clause((Node *) ((Order *) lfirst(lc))->expr, flags));
-		if (scan_tlist == NIL)
+		if (relation->session->connector->grouping)
+			scan_tlist = add_named_columns(scan_tlist, relation);
+		else if (scan_tlist == NIL)
 			scan_tlist = any_column(relation);
 	}
 	add_columns(&pushdown, request, scan_tlist);

@@ -149,7 +149,7 @@ find_slot(const FlowPlan *plan, const char *name)
 }
 
 static int
-get_slot(FlowPlan *plan, const char *name)
+add_slot(FlowPlan *plan, const char *name)
 {
 	int			slot = find_slot(plan, name);
 
@@ -162,6 +162,15 @@ get_slot(FlowPlan *plan, const char *name)
 		.name = pstrdup(name)
 	};
 	return plan->nslots++;
+}
+
+static int
+get_slot(FlowPlan *plan, const char *name)
+{
+	int			slot = add_slot(plan, name);
+
+	plan->slots[slot].named = true;
+	return slot;
 }
 
 /*
@@ -359,6 +368,13 @@ compile_filter(Compiler *compiler, const Task *task)
 	{
 		if (value || values || lower || upper)
 			task_problem(compiler, task, "PROJECTION takes no VALUE, VALUES or bounds");
+
+		/* what nobody uses is not read, unless it decides what the records are */
+		if (compiler->plan->source.connector != NULL && compiler->plan->source.connector->grouping)
+		{
+			foreach(lc, task->fields)
+				(void) get_slot(compiler->plan, lfirst(lc));
+		}
 		return;
 	}
 	if (list_length(task->fields) != 1)
@@ -429,7 +445,7 @@ compile_filter(Compiler *compiler, const Task *task)
 		return;
 	}
 	compiler->plan->filters = lappend(compiler->plan->filters, filter);
-	(void) get_slot(compiler->plan, filter->field);
+	(void) add_slot(compiler->plan, filter->field);
 }
 
 /* ---------- steps ---------- */

@@ -101,6 +101,7 @@ typedef struct Slot
 {
 	char	   *name;
 	bool		derived;
+	bool		named;			/* by another task than a filter that compares */
 	bool		text;			/* a Mask or Truncate task makes text of it */
 	int			masked;			/* number of the task that masks it; 0: none */
 } Slot;

@@ -63,7 +63,7 @@ static const Scheme schemes[CONNECTOR_TYPE_COUNT] = {
 	[CONNECTOR_MARKETO] = {.kind = BY_TOKEN, .service = &token_oauth},
 	[CONNECTOR_ZENDESK] = {.kind = BY_TOKEN, .service = &token_oauth_json},
 	[CONNECTOR_GOOGLE_ANALYTICS] = {.kind = BY_TOKEN, .base = "https://analyticsdata.googleapis.com",
-	.service = &token_oauth},
+	.service = &token_oauth, .domain = "googleapis.com"},
 	[CONNECTOR_SERVICENOW] = {.kind = BY_PASSWORD, .user = "username", .secret = "password",
 	.service = &token_oauth, .oauth = "oAuth2Credentials"},
 	[CONNECTOR_VEEVA] = {.kind = BY_TOKEN, .user = "username", .secret = "password",

@@ -167,7 +167,7 @@ read_request(const FlowRun *run)
 	}
 	for (int i = 0; i < plan->nslots; i++)
 	{
-		if (!plan->slots[i].derived)
+		if (!plan->slots[i].derived && (plan->slots[i].named || !plan->source.connector->grouping))
 			request->fields = lappend(request->fields, plan->slots[i].name);
 	}
 	return request;
@@ -391,13 +391,16 @@ flow_run_outcome(const FlowRun *run)
 		outcome.records_filtered = run->transform->filtered;
 	outcome.put_failures = run->rejects->count;
 	outcome.records_processed = written + outcome.put_failures;
+	if (run->reader != NULL)
+		outcome.message = run->reader->warning;
 	if (outcome.put_failures > 0)
-		outcome.message = psprintf(UINT64_FORMAT " of " UINT64_FORMAT " records failed; the first: %s%s%s%s%s",
+		outcome.message = psprintf(UINT64_FORMAT " of " UINT64_FORMAT " records failed; the first: %s%s%s%s%s%s%s",
 								   outcome.put_failures, outcome.records_processed, run->rejects->first,
 								   run->error_store != NULL ? "; all are in s3://" : "",
 								   run->error_store != NULL ? run->rejects->file->bucket : "",
 								   run->error_store != NULL ? "/" : "",
-								   run->error_store != NULL ? run->rejects->file->key : "");
+								   run->error_store != NULL ? run->rejects->file->key : "",
+								   outcome.message != NULL ? "; " : "", outcome.message != NULL ? outcome.message : "");
 	return outcome;
 }
 

@@ -20,6 +20,22 @@
 #include "record/errors.h"
 #include "utils/memutils.h"
 
+/* do only filters that the source evaluates name the field? */
+static bool
+is_settled(const FlowPlan *plan, const Slot *slot)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->filters)
+	{
+		const Filter *filter = lfirst(lc);
+
+		if (!filter->taken && strcmp(filter->field, slot->name) == 0)
+			return false;
+	}
+	return !slot->named && plan->source.connector->grouping;
+}
+
 Transform *
 transform_create(FlowPlan *plan, RecordReader *reader)
 {
@@ -44,6 +60,8 @@ transform_create(FlowPlan *plan, RecordReader *reader)
 			continue;
 		}
 		bound->column = schema_find(reader->schema, plan->slots[i].name);
+		if (bound->column < 0 && is_settled(plan, &plan->slots[i]))
+			continue;
 		if (bound->column < 0)
 			ereport(ERROR,
 					appflow_error(WF_VALIDATION),

@@ -149,6 +149,13 @@ struct RecordReader
 	 */
 	bool		(*ready) (RecordReader *reader);
 
+	/*
+	 * What the application says of the records as a whole, and who reads them
+	 * should know (they are a sample, ...): words for people, or NULL.  Known at
+	 * the end; outlives the reader's closing.
+	 */
+	char	   *warning;
+
 	uint64		bytes;			/* bytes read from the source so far */
 	uint64		pages;			/* pages or objects begun so far; 0: it has none */
 
