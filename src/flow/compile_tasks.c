@@ -16,10 +16,12 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "apps/s3.h"
 #include "codec/text.h"
 #include "flow/plan.h"
 #include "flow/pull_window.h"
+#include "flow/relative_time.h"
 #include "mb/pg_wchar.h"
 #include "record/jsonb_access.h"
 
@@ -436,7 +438,18 @@ compile_filter(Compiler *compiler, const Task *task)
 	filter->noperands = list_length(operands);
 	filter->operands = palloc(sizeof(char *) * filter->noperands);
 	foreach(lc, operands)
-		filter->operands[foreach_current_index(lc)] = lfirst(lc);
+	{
+		char	   *problem = NULL;
+		char	   *time = filter->typed && (filter->type == FIELD_DATE || filter->type == FIELD_DATETIME || filter->type == FIELD_TIMESTAMP) ?
+			relative_time(lfirst(lc), filter->type, GetCurrentTransactionStartTimestamp(), &problem) : NULL;
+
+		if (problem != NULL)
+		{
+			task_problem(compiler, task, "%s", problem);
+			return;
+		}
+		filter->operands[foreach_current_index(lc)] = time != NULL ? time : lfirst(lc);
+	}
 
 	complaint = filter_prepare(filter);
 	if (complaint != NULL)
