@@ -66,7 +66,9 @@ CREATE TABLE flow_execution (
 	-- its worker died: something may be left in a store
 	unswept boolean NOT NULL DEFAULT false,
 	-- the due time that asked for the run; null: somebody did
-	due_at timestamptz
+	due_at timestamptz,
+	-- what came of registering what the run has written
+	metadata_catalog_details jsonb
 );
 
 COMMENT ON TABLE flow_execution IS 'runs of flows, see the view flow_executions';
@@ -145,7 +147,7 @@ COMMENT ON FUNCTION run_is_alive IS
 CREATE VIEW execution_state AS
 	SELECT e.execution_id, e.flow_id, e.flow_name, e.owner, e.requested_at, e.started_at,
 		e.last_updated_at, e.data_pull_start_time, e.data_pull_end_time,
-		e.bytes_processed, e.bytes_written, e.records_processed, e.records_filtered, e.put_failures,
+		e.bytes_processed, e.bytes_written, e.records_processed, e.records_filtered, e.put_failures, e.metadata_catalog_details,
 		CASE WHEN s.lost THEN 'Error' ELSE e.status END AS status,
 		CASE WHEN s.lost AND e.incarnation IS NULL
 			THEN 'The server was restarted before this run began, and the session that waited for it is gone. Start the flow again.'
@@ -188,7 +190,7 @@ CREATE VIEW flow_executions WITH (security_barrier) AS
 		CASE WHEN e.status NOT IN ('InProgress', 'CancelStarted')
 			THEN e.last_updated_at - e.started_at END AS duration,
 		e.records_processed, e.records_filtered, e.put_failures AS put_failures_count, e.bytes_processed, e.bytes_written,
-		e.data_pull_start_time, e.data_pull_end_time, e.execution_message, e.error_code
+		e.data_pull_start_time, e.data_pull_end_time, e.execution_message, e.error_code, e.metadata_catalog_details
 	FROM execution_state e
 	WHERE (pg_catalog.pg_has_role(e.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
 		WHERE g.kind = 'flow' AND g.name = e.flow_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))));

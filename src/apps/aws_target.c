@@ -21,6 +21,7 @@
 char	   *aws_eventbridge_endpoint;
 char	   *aws_customer_profiles_endpoint;
 char	   *aws_redshift_data_endpoint;
+char	   *aws_glue_endpoint;
 
 static const struct
 {
@@ -32,6 +33,7 @@ static const struct
 	{"appflow.customer_profiles_endpoint", "Where objects for Amazon Connect Customer Profiles are put.",
 	&aws_customer_profiles_endpoint},
 	{"appflow.redshift_data_endpoint", "Where the Data API of Amazon Redshift is asked.", &aws_redshift_data_endpoint},
+	{"appflow.glue_endpoint", "Where tables of the AWS Glue Data Catalog are registered.", &aws_glue_endpoint},
 };
 
 void
@@ -93,6 +95,20 @@ aws_target_call(AwsTarget *target, const char *method, const char *path, const c
 	return call;
 }
 
+/* a line of an answer without credentials, those of a role included */
+static char *
+shown(const AwsTarget *target, const char *text)
+{
+	char	   *line = aws_shown(text);
+
+	if (target->signer.credentials != NULL)
+	{
+		line = aws_without_secret(line, target->signer.credentials->secret_access_key);
+		line = aws_without_secret(line, target->signer.credentials->session_token);
+	}
+	return line;
+}
+
 void
 aws_target_raise(const AwsTarget *target, HttpCall *call, const char *what)
 {
@@ -101,10 +117,10 @@ aws_target_raise(const AwsTarget *target, HttpCall *call, const char *what)
 
 	ereport(ERROR,
 			appflow_error_detail(exception, "%s answered with status %d%s%s.", target->name, call->status,
-								 failure.name[0] ? ", " : "", aws_shown(failure.name)),
+								 failure.name[0] ? ", " : "", shown(target, failure.name)),
 			errmsg("%s refused %s: %s", target->name, what,
-				   failure.message[0] ? aws_shown(failure.message) :
-				   failure.name[0] ? aws_shown(failure.name) : psprintf("the answer has status %d", call->status)),
+				   failure.message[0] ? shown(target, failure.message) :
+				   failure.name[0] ? shown(target, failure.name) : psprintf("the answer has status %d", call->status)),
 			exception == WF_ACCESS_DENIED || exception == WF_AUTHENTICATION
 			? errhint("The AWS credentials are those of the database server, see appflow.aws_identity().") : 0);
 }

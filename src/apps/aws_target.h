@@ -55,5 +55,6 @@ extern void aws_target_define_settings(void);
 extern char *aws_eventbridge_endpoint;
 extern char *aws_customer_profiles_endpoint;
 extern char *aws_redshift_data_endpoint;
+extern char *aws_glue_endpoint;
 
 #endif							/* APPFLOW_AWS_TARGET_H */

@@ -77,18 +77,18 @@ s3_fixed_schema(Jsonb *properties)
 	return s3_schema_is_fixed(&format);
 }
 
-/* the parts of a prefixFormat, longest first */
+/* the parts of a date in a prefixFormat; one that is named has those above it too */
 static const struct
 {
 	const char *name;
-	const char *path;
-	const char *file;
-}			prefix_formats[] = {
-	{"YEAR", "%Y/", "%Y-"},
-	{"MONTH", "%Y/%m/", "%Y-%m-"},
-	{"DAY", "%Y/%m/%d/", "%Y-%m-%d-"},
-	{"HOUR", "%Y/%m/%d/%H/", "%Y-%m-%d-%H-"},
-	{"MINUTE", "%Y/%m/%d/%H/%M/", "%Y-%m-%d-%H-%M-"},
+	const char *level;
+	const char *format;
+}			date_parts[] = {
+	{"YEAR", "year", "%Y"},
+	{"MONTH", "month", "%m"},
+	{"DAY", "day", "%d"},
+	{"HOUR", "hour", "%H"},
+	{"MINUTE", "minute", "%M"},
 };
 
 static char *
@@ -101,39 +101,70 @@ format_time(TimestampTz when, const char *format)
 	return pstrdup(text);
 }
 
-char *
-s3_output_folder(const WriteRequest *request, char **name_prefix)
+static void
+add_level(S3Place *place, const char *name, char *value)
 {
+	S3Level    *level = palloc(sizeof(S3Level));
+
+	level->name = name;
+	level->value = value;
+	place->levels = lappend(place->levels, level);
+}
+
+/* how many parts of the date a prefixFormat names */
+static int
+date_depth(const char *format)
+{
+	for (int i = 0; format != NULL && i < (int) lengthof(date_parts); i++)
+	{
+		if (pg_strcasecmp(format, date_parts[i].name) == 0)
+			return i + 1;
+	}
+	return 0;
+}
+
+S3Place *
+s3_output_place(const WriteRequest *request)
+{
+	S3Place    *place = palloc0(sizeof(S3Place));
 	Jsonb	   *config = jsonb_get_container(request->properties, "s3OutputFormatConfig");
 	Jsonb	   *prefix = jsonb_get_container(config, "prefixConfig");
 	char	   *bucket_prefix = jsonb_get_text(request->properties, "bucketPrefix");
 	char	   *type = jsonb_get_text(prefix, "prefixType");
-	char	   *format = jsonb_get_text(prefix, "prefixFormat");
-	List	   *hierarchy = jsonb_array_texts(jsonb_get_container(prefix, "pathPrefixHierarchy"));
+	int			depth = date_depth(jsonb_get_text(prefix, "prefixFormat"));
+	bool		in_path = type == NULL || pg_strcasecmp(type, "FILENAME") != 0;
+	bool		in_file = type != NULL && pg_strcasecmp(type, "PATH") != 0;
 	bool		schema_version = false;
 	bool		execution_id = false;
-	char	   *date = "";
 	StringInfoData folder;
+	StringInfoData name;
 	ListCell   *lc;
 
-	*name_prefix = "";
-	foreach(lc, hierarchy)
+	foreach(lc, jsonb_array_texts(jsonb_get_container(prefix, "pathPrefixHierarchy")))
 	{
 		schema_version |= pg_strcasecmp(lfirst(lc), "SCHEMA_VERSION") == 0;
 		execution_id |= pg_strcasecmp(lfirst(lc), "EXECUTION_ID") == 0;
 	}
-	for (int i = 0; format != NULL && i < (int) lengthof(prefix_formats); i++)
+	initStringInfo(&name);
+	for (int i = 0; i < depth; i++)
 	{
-		bool		in_path = type == NULL || pg_strcasecmp(type, "FILENAME") != 0;
-		bool		in_file = type != NULL && pg_strcasecmp(type, "PATH") != 0;
+		char	   *value = format_time(request->started_at, date_parts[i].format);
 
-		if (pg_strcasecmp(format, prefix_formats[i].name) != 0)
-			continue;
 		if (in_path)
-			date = format_time(request->started_at, prefix_formats[i].path);
+			add_level(place, date_parts[i].level, value);
 		if (in_file)
-			*name_prefix = format_time(request->started_at, prefix_formats[i].file);
+			appendStringInfo(&name, "%s-", value);
 	}
+
+	place->per_run = execution_id;
+
+	/* left out only where a hierarchy names the schema version alone */
+	place->exclusive = execution_id || !schema_version || place->levels != NIL;
+	if (place->exclusive)
+		add_level(place, "execution_id", pstrdup(request->execution_id));
+	else
+		appendStringInfo(&name, "%.8s-", request->execution_id);
+	place->name_prefix = name.data;
 
 	initStringInfo(&folder);
 	if (bucket_prefix != NULL && bucket_prefix[0] != '\0')
@@ -145,14 +176,11 @@ s3_output_folder(const WriteRequest *request, char **name_prefix)
 	appendStringInfo(&folder, "%s/", request->flow_name);
 	if (schema_version)
 		appendStringInfo(&folder, "schemaVersion_" INT64_FORMAT "/", request->schema_version);
-	appendStringInfoString(&folder, date);
-
-	/* left out only where a hierarchy names the schema version alone */
-	if (execution_id || !schema_version || date[0] != '\0')
-		appendStringInfo(&folder, "%s/", request->execution_id);
-	else
-		*name_prefix = psprintf("%s%.8s-", *name_prefix, request->execution_id);
-	return folder.data;
+	place->root = pstrdup(folder.data);
+	foreach(lc, place->levels)
+		appendStringInfo(&folder, "%s/", ((S3Level *) lfirst(lc))->value);
+	place->folder = folder.data;
+	return place;
 }
 
 const Connector s3_connector = {

@@ -47,12 +47,25 @@ s3_schema_is_fixed(const S3OutputFormat *format)
 	return format->single_file && format->file_type != S3_JSON;
 }
 
-/*
- * The folder under which objects of a run go, ending in '/'; by prefixConfig,
- * flow, schema version, execution and time.  *name_prefix is what the names of
- * the files begin with ("" or a date and '-').
- */
-extern char *s3_output_folder(const WriteRequest *request, char **name_prefix);
+/* a folder that a run's path goes through: "year" and "2026", "execution_id" and so on */
+typedef struct S3Level
+{
+	const char *name;
+	char	   *value;
+} S3Level;
+
+/* Where objects of a run go; by prefixConfig, flow, schema version, execution and time. */
+typedef struct S3Place
+{
+	char	   *root;			/* folder of all runs of the schema version, ending in '/' */
+	List	   *levels;			/* of S3Level *: the folders in it that lead to the run's */
+	char	   *folder;			/* the run's, ending in '/' */
+	bool		exclusive;		/* no other run has that folder */
+	bool		per_run;		/* and the hierarchy says so */
+	char	   *name_prefix;	/* what names of the files begin with: "" or a date and '-' */
+} S3Place;
+
+extern S3Place *s3_output_place(const WriteRequest *request);
 
 /* ---------- s3_read.c ---------- */
 
@@ -61,5 +74,26 @@ extern RecordReader *s3_open_reader(ConnectorSession *session, ReadRequest *requ
 /* ---------- s3_write.c ---------- */
 
 extern RecordWriter *s3_open_writer(ConnectorSession *session, WriteRequest *request);
+
+/* a partition that records went to */
+typedef struct S3Partition
+{
+	char	   *folder;			/* in the run's: "Industry=Apparel/" */
+	List	   *values;			/* of char *: of the keys, as text; null is "null" */
+} S3Partition;
+
+/* What a writer has written, once it is sealed. */
+typedef struct S3Written
+{
+	const char *bucket;
+	const S3Place *place;
+	S3FileType	file_type;
+	const Schema *schema;		/* of the files */
+	List	   *partition_keys; /* of char *: names in schema */
+	List	   *partitions;		/* of S3Partition *, with partition_keys */
+	int			objects;
+} S3Written;
+
+extern S3Written *s3_written(const RecordWriter *writer);
 
 #endif							/* APPFLOW_APPS_S3_H */

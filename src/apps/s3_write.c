@@ -38,6 +38,7 @@
 typedef struct S3File
 {
 	char	   *partition;		/* hash key: "Industry=Apparel/" or "" */
+	List	   *values;			/* of char *: of the partition's keys */
 	uint32		hash;
 	char		status;
 	uint64		source;			/* number of the object that the records come from */
@@ -68,8 +69,7 @@ typedef struct S3Writer
 	MemoryContext context;
 	ObjectStore *store;
 	char	   *bucket;
-	char	   *folder;
-	char	   *name_prefix;
+	S3Place    *place;
 	const char *execution_id;
 	TimestampTz started_at;
 	S3OutputFormat format;
@@ -191,7 +191,7 @@ begin_file(S3Writer *writer, S3File *file)
 
 	pg_strftime(when, sizeof(when), s3_portable_object_names ? "%Y-%m-%dT%H-%M-%S" : "%Y-%m-%dT%H:%M:%S",
 				pg_gmtime(&seconds));
-	key = psprintf("%s%s%s%d-%s%s", writer->folder, file->partition, writer->name_prefix,
+	key = psprintf("%s%s%s%d-%s%s", writer->place->folder, file->partition, writer->place->name_prefix,
 				   ++writer->parts, when,
 				   s3_portable_object_names ? file_types[writer->format.file_type].extension : "");
 	file->object = store_write(writer->store, writer->bucket, key,
@@ -345,6 +345,25 @@ append_encoded(StringInfo path, const char *text, size_t length)
 	}
 }
 
+/* the value of a partition key, as text */
+static const char *
+partition_value(const S3Writer *writer, const RecordSet *set, uint32 row, int key, char *scratch, size_t *length)
+{
+	int			column = writer->partition_columns[key];
+	const Cell *cell = &set->columns[column][row];
+
+	if (cell_is_text(cell))
+	{
+		*length = cell->length;
+		return cell->data;
+	}
+	if (cell->kind == CELL_NULL)
+		*length = strlcpy(scratch, "null", CELL_TEXT_MAX);
+	else
+		*length = text_format_cell(cell, writer->base.schema->fields[column].type, scratch);
+	return scratch;
+}
+
 static void
 make_partition(S3Writer *writer, const RecordSet *set, uint32 row)
 {
@@ -353,21 +372,35 @@ make_partition(S3Writer *writer, const RecordSet *set, uint32 row)
 	resetStringInfo(&writer->key);
 	foreach(lc, writer->partition_keys)
 	{
-		int			column = writer->partition_columns[foreach_current_index(lc)];
-		const Cell *cell = &set->columns[column][row];
 		char		scratch[CELL_TEXT_MAX];
+		size_t		length;
+		const char *value = partition_value(writer, set, row, foreach_current_index(lc), scratch, &length);
 
 		append_encoded(&writer->key, lfirst(lc), strlen(lfirst(lc)));
 		appendStringInfoChar(&writer->key, '=');
-		if (cell->kind == CELL_NULL)
-			appendStringInfoString(&writer->key, "null");
-		else if (cell_is_text(cell))
-			append_encoded(&writer->key, cell->data, cell->length);
-		else
-			append_encoded(&writer->key, scratch,
-						   text_format_cell(cell, writer->base.schema->fields[column].type, scratch));
+		append_encoded(&writer->key, value, length);
 		appendStringInfoChar(&writer->key, '/');
 	}
+}
+
+/* a partition that no record has gone to yet */
+static void
+begin_partition(S3Writer *writer, S3File *file, const RecordSet *set, uint32 row)
+{
+	MemoryContext old = MemoryContextSwitchTo(writer->context);
+	S3File		empty = {.hash = file->hash,.status = file->status};
+
+	*file = empty;
+	file->partition = pstrdup(writer->key.data);
+	for (int i = 0; i < list_length(writer->partition_keys); i++)
+	{
+		char		scratch[CELL_TEXT_MAX];
+		size_t		length;
+		const char *value = partition_value(writer, set, row, i, scratch, &length);
+
+		file->values = lappend(file->values, pnstrdup(value, length));
+	}
+	MemoryContextSwitchTo(old);
 }
 
 /* keep the row groups of all files together below a limit */
@@ -415,16 +448,7 @@ put_partitioned(S3Writer *writer, const RecordSet *set)
 		make_partition(writer, set, set->rows[i]);
 		file = s3files_insert(writer->files, writer->key.data, &found);
 		if (!found)
-		{
-			char	   *partition = MemoryContextStrdup(writer->context, writer->key.data);
-			uint32		hash = file->hash;
-			char		status = file->status;
-
-			memset(file, 0, sizeof(S3File));
-			file->partition = partition;
-			file->hash = hash;
-			file->status = status;
-		}
+			begin_partition(writer, file, set, set->rows[i]);
 		if (file->rows == NULL)
 			file->rows = palloc(sizeof(uint32) * set->nrows);
 		file->rows[file->nrows++] = set->rows[i];
@@ -580,7 +604,7 @@ s3_open_writer(ConnectorSession *session, WriteRequest *request)
 	writer->context = context;
 	writer->store = session->store;
 	writer->bucket = jsonb_get_text(request->properties, "bucketName");
-	writer->folder = s3_output_folder(request, &writer->name_prefix);
+	writer->place = s3_output_place(request);
 	writer->execution_id = request->execution_id;
 	writer->started_at = request->started_at;
 	writer->format = s3_output_format(request->properties);
@@ -619,4 +643,32 @@ s3_open_writer(ConnectorSession *session, WriteRequest *request)
 		create_json(writer);
 	MemoryContextSwitchTo(old);
 	return &writer->base;
+}
+
+S3Written *
+s3_written(const RecordWriter *base)
+{
+	const S3Writer *writer = (const S3Writer *) base;
+	S3Written  *written = palloc0(sizeof(S3Written));
+	s3files_iterator iterator;
+	S3File	   *file;
+
+	written->bucket = writer->bucket;
+	written->place = writer->place;
+	written->file_type = writer->format.file_type;
+	written->schema = base->schema;
+	written->objects = writer->parts;
+	if (writer->files == NULL)
+		return written;
+	written->partition_keys = writer->partition_keys;
+	s3files_start_iterate(writer->files, &iterator);
+	while ((file = s3files_iterate(writer->files, &iterator)) != NULL)
+	{
+		S3Partition *partition = palloc(sizeof(S3Partition));
+
+		partition->folder = file->partition;
+		partition->values = file->values;
+		written->partitions = lappend(written->partitions, partition);
+	}
+	return written;
 }

@@ -182,6 +182,18 @@ execution_end(const pg_uuid_t *execution_id, const char *status, const char *mes
 	return ended;
 }
 
+void
+execution_set_catalog_details(const pg_uuid_t *execution_id, Jsonb *details)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_uuid(execution_id), catalog_jsonb(details)};
+
+	catalog_begin(&access);
+	catalog_execute("UPDATE appflow.flow_execution SET metadata_catalog_details = $2 "
+					"WHERE execution_id OPERATOR(pg_catalog.=) $1", lengthof(values), values);
+	catalog_end(&access);
+}
+
 char *
 execution_status(const pg_uuid_t *execution_id, char **message, char **error_code)
 {

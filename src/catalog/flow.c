@@ -90,6 +90,20 @@ flow_delete(int64 flow_id)
 	catalog_end(&access);
 }
 
+TimestampTz
+flow_created_at(int64 flow_id)
+{
+	CatalogAccess access;
+	CatalogValue values[] = {catalog_int64(flow_id)};
+	TimestampTz created = 0;
+
+	catalog_begin(&access);
+	if (catalog_execute("SELECT created_at FROM appflow.flow WHERE flow_id OPERATOR(pg_catalog.=) $1", 1, values) > 0)
+		created = catalog_get_time(0, 1);
+	catalog_end(&access);
+	return created;
+}
+
 int64
 flow_count(void)
 {

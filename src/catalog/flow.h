@@ -48,6 +48,9 @@ extern void flow_delete(int64 flow_id);
 /* Set a flow's own limits; 0: none, the settings count. */
 extern void flow_set_limits(int64 flow_id, int64 max_run_ms, int64 history_runs);
 
+/* when it was created; 0: there is none of that id */
+extern TimestampTz flow_created_at(int64 flow_id);
+
 /* flows in all */
 extern int64 flow_count(void);
 
@@ -111,6 +114,9 @@ extern bool execution_waits(int64 incarnation);
  */
 extern bool execution_end(const pg_uuid_t *execution_id, const char *status, const char *message,
 						  const char *error_code, const ExecutionCounts *counts, bool published);
+
+/* Keep what came of registering a run's results: metadataCatalogDetails. */
+extern void execution_set_catalog_details(const pg_uuid_t *execution_id, Jsonb *details);
 
 /* status and message of a run as it is; NULL if there is none */
 extern char *execution_status(const pg_uuid_t *execution_id, char **message, char **error_code);

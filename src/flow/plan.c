@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "apps/apps.h"
+#include "apps/glue.h"
 #include "catalog/profile.h"
 #include "flow/plan.h"
 #include "flow/pull_window.h"
@@ -312,6 +313,30 @@ compile_s3(FlowPlan *plan, List **problems)
 	}
 }
 
+/* room for what the names of tables have beside prefix and flow: "_appflow_", a version, an execution id */
+#define TABLE_NAME_REST 60
+
+static void
+compile_catalog(FlowPlan *plan, Jsonb *definition, List **problems)
+{
+	Jsonb	   *glue = jsonb_get_container(jsonb_get_container(definition, "metadataCatalogConfig"), "glueDataCatalog");
+	char	   *name = jsonb_get_text(definition, "flowName");
+
+	if (glue == NULL)
+		return;
+	plan->catalog_database = jsonb_get_text(glue, "databaseName");
+	plan->catalog_role = jsonb_get_text(glue, "roleArn");
+	plan->catalog_prefix = jsonb_get_text(glue, "tablePrefix");
+	if (plan->destination.traits != NULL && connector_traits_type(plan->destination.traits) != CONNECTOR_S3)
+		problem(problems, "metadataCatalogConfig goes with the destination S3, not with %s", plan->destination.traits->type);
+	if (plan->catalog_database == NULL || plan->catalog_database[0] == '\0' || plan->catalog_role == NULL ||
+		plan->catalog_role[0] == '\0' || plan->catalog_prefix == NULL)
+		problem(problems, "metadataCatalogConfig.glueDataCatalog has databaseName, roleArn and tablePrefix, and none but the last may be empty");
+	else if (strlen(plan->catalog_prefix) + (name == NULL ? 0 : strlen(name)) + TABLE_NAME_REST > GLUE_MAX_NAME)
+		problem(problems, "metadataCatalogConfig.glueDataCatalog.tablePrefix is too long: with the flow's name behind it, "
+				"names of tables would be longer than %d characters", GLUE_MAX_NAME);
+}
+
 FlowPlan *
 flow_compile(Jsonb *definition)
 {
@@ -331,6 +356,7 @@ flow_compile(Jsonb *definition)
 	if (plan->destination.properties != NULL)
 		compile_write(plan, &problems);
 	compile_s3(plan, &problems);
+	compile_catalog(plan, definition, &problems);
 	if (plan->source.traits != NULL && plan->destination.traits != NULL)
 		check_pair(plan, definition, &problems);
 	if (plan->source.traits != NULL)

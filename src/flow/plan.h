@@ -141,6 +141,11 @@ typedef struct FlowPlan
 	char	   *response_bucket;	/* NULL: what the destination answers is not kept */
 	char	   *response_prefix;
 	bool		fail_on_first_error;
+
+	/* glueDataCatalog: where what is written is registered */
+	char	   *catalog_database;	/* NULL: nowhere */
+	char	   *catalog_role;	/* ARN */
+	char	   *catalog_prefix; /* of tables' names */
 } FlowPlan;
 
 /*

@@ -11,8 +11,10 @@
 #include "postgres.h"
 
 #include "catalog/capture.h"
+#include "catalog/flow.h"
 #include "catalog/object_store.h"
 #include "catalog/subscription.h"
+#include "flow/metadata_catalog.h"
 #include "flow/pull_window.h"
 #include "flow/rejects.h"
 #include "flow/run.h"
@@ -51,6 +53,8 @@ struct FlowRun
 	RecordWriter *writer;
 	Transform  *transform;
 	Rejects    *rejects;
+	TimestampTz flow_created_at;	/* runs that are registered */
+	const Schema *described;	/* the same, the source's entity if it is known */
 	uint64		records;		/* read */
 	bool		changes;		/* the run moves rows of a table that were changed */
 	const char *since;			/* the source keeps track of changes: where the last pull has
@@ -103,6 +107,12 @@ flow_run_prepare(const RunRequest *request)
 		run->error_store = object_store_for_bucket_as(run->plan->error_bucket, request->owner);
 	if (run->plan->response_bucket != NULL)
 		responses = object_store_for_bucket_as(run->plan->response_bucket, request->owner);
+	if (flow_run_registers(run))
+	{
+		run->flow_created_at = flow_created_at(request->flow_id);
+		if (run->source->authenticator != NULL)
+			run->described = session_describe(run->source, run->plan->source.entity, true);
+	}
 	run->rejects = rejects_create(run->plan, request->flow_name, request->execution_id, run->error_store, responses);
 	return run;
 }
@@ -344,8 +354,35 @@ flow_run_finish(FlowRun *run)
 	rejects_finish(run->rejects);
 	run->writer->finish(run->writer);
 	publish(run);
+	set_phase(run, flow_run_registers(run) ? PHASE_REGISTERING : PHASE_DONE);
+	MemoryContextSwitchTo(old);
+}
+
+bool
+flow_run_registers(const FlowRun *run)
+{
+	return run->plan->catalog_database != NULL;
+}
+
+Jsonb *
+flow_run_register(FlowRun *run)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->context);
+	CatalogRequest request = {
+		.flow_name = run->request.flow_name,
+		.execution_id = run->request.execution_id,
+		.schema_version = run->request.schema_version,
+		.flow_created_at = run->flow_created_at,
+		.owner = run->request.owner,
+		.described = run->described,
+		.transform = run->transform,
+		.writer = run->writer,
+	};
+	Jsonb	   *details = metadata_catalog_register(&request);
+
 	set_phase(run, PHASE_DONE);
 	MemoryContextSwitchTo(old);
+	return details;
 }
 
 void

@@ -22,6 +22,7 @@ typedef enum RunPhase
 	PHASE_STARTING,				/* compiling, opening both ends, sampling */
 	PHASE_TRANSFERRING,
 	PHASE_FINISHING,			/* making the results visible */
+	PHASE_REGISTERING,			/* with the Glue Data Catalog */
 	PHASE_DONE
 } RunPhase;
 
@@ -107,6 +108,14 @@ extern void flow_run_transfer(FlowRun *run);
 
 /* Make the results visible (objects; tables with the caller's commit). */
 extern void flow_run_finish(FlowRun *run);
+
+/*
+ * Does the run register what it has written?  That takes calls to a service: to be
+ * done without a transaction, behind flow_run_finish().  Raises no errors; the result is
+ * metadataCatalogDetails, or NULL.
+ */
+extern bool flow_run_registers(const FlowRun *run);
+extern Jsonb *flow_run_register(FlowRun *run);
 
 /*
  * After a failure: undo at the destination, and still deliver the error file.

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "compat.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -21,6 +22,7 @@
 #include "record/jsonb_access.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 /* the part behind the scheme, or NULL */
 static const char *
@@ -68,18 +70,29 @@ aws_check_unrestricted(void)
 void
 aws_check_identity(Oid role, const char *otherwise)
 {
-	List	   *name = list_make2(makeString("appflow"), makeString("aws_identity"));
+	MemoryContext caller = CurrentMemoryContext;
+	bool		outside = !IsTransactionState();
 	Oid			no_types[1] = {InvalidOid};
-	Oid			function = LookupFuncName(name, 0, no_types, false);
+	char	   *name = NULL;
+	Oid			function;
 
 	aws_check_unrestricted();
+
+	/* a run has none open while it works */
+	if (outside)
+		StartTransactionCommand();
+	function = LookupFuncName(list_make2(makeString("appflow"), makeString("aws_identity")), 0, no_types, false);
 	if (function_aclcheck(function, role) != ACLCHECK_OK)
+		name = MemoryContextStrdup(caller, GetUserNameFromId(role, false));
+	if (outside)
+		CommitTransactionCommand();
+	MemoryContextSwitchTo(caller);
+	if (name != NULL)
 		ereport(ERROR,
 				appflow_error(WF_ACCESS_DENIED),
-				errmsg("role \"%s\" may not use the AWS identity of this server",
-					   GetUserNameFromId(role, false)),
+				errmsg("role \"%s\" may not use the AWS identity of this server", name),
 				errhint("A superuser can permit it with GRANT EXECUTE ON FUNCTION appflow.aws_identity() TO %s%s.",
-						quote_identifier(GetUserNameFromId(role, false)), otherwise));
+						quote_identifier(name), otherwise));
 }
 
 /* ---------- errors ---------- */

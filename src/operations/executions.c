@@ -170,6 +170,7 @@ OPERATION(appflow_describe_flow_execution_records, "DescribeFlowExecutionRecords
 					"'lastUpdatedAt', " EPOCH("e.last_updated_at") ", "
 					"'dataPullStartTime', " EPOCH("e.data_pull_start_time") ", "
 					"'dataPullEndTime', " EPOCH("e.data_pull_end_time") ", "
+					"'metadataCatalogDetails', e.metadata_catalog_details, "
 					"'executionResult', CASE WHEN e.started_at IS NOT NULL THEN pg_catalog.jsonb_build_object("
 					"'bytesProcessed', e.bytes_processed, 'bytesWritten', e.bytes_written, "
 					"'recordsProcessed', e.records_processed, 'numParallelProcesses', 1, "

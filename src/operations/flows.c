@@ -20,6 +20,7 @@
 #include "fmgr.h"
 #include "flow/plan.h"
 #include "miscadmin.h"
+#include "net/aws_service.h"
 #include "operations/operations.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
@@ -36,12 +37,14 @@ PG_FUNCTION_INFO_V1(appflow_delete_flow);
 
 /*
  * What schemaVersion counts the changes of, in SQL: mappings, data types and
- * partition keys of a definition.
+ * partition keys of a definition, folders of S3 included.
  */
 #define SCHEMA_OF(definition) \
+	"pg_catalog.jsonb_build_array(" definition " OPERATOR(pg_catalog.#>) " \
+	"'{destinationFlowConfigList,0,destinationConnectorProperties,S3,s3OutputFormatConfig,prefixConfig}', " \
 	"coalesce((SELECT pg_catalog.jsonb_agg(t ORDER BY t) FROM pg_catalog.jsonb_array_elements(" definition \
 	" OPERATOR(pg_catalog.->) 'tasks') t WHERE t OPERATOR(pg_catalog.->>) 'taskType' " \
-	"IN ('Map', 'Map_all', 'Passthrough', 'Partition', 'Merge', 'Arithmetic')), '[]')"
+	"IN ('Map', 'Map_all', 'Passthrough', 'Partition', 'Merge', 'Arithmetic')), '[]'))"
 
 /* the definition that is kept: the request without what belongs to the call */
 static Jsonb *
@@ -77,8 +80,8 @@ operation_check_definition(Jsonb *definition)
 		object_store_check_bucket(plan->error_bucket, GetUserId());
 	if (plan->response_bucket != NULL)
 		object_store_check_bucket(plan->response_bucket, GetUserId());
-	if (plan->response_bucket != NULL)
-		object_store_check_bucket(plan->response_bucket, GetUserId());
+	if (plan->catalog_database != NULL)
+		aws_check_identity(GetUserId(), ", or leave metadataCatalogConfig away");
 }
 
 /*
@@ -241,6 +244,9 @@ OPERATION(appflow_describe_flow, "DescribeFlow")
 					"'mostRecentExecutionTime', " EPOCH("coalesce(e.started_at, e.requested_at)") ", "
 					"'mostRecentExecutionStatus', e.status) "
 					"FROM appflow.execution_state e WHERE e.flow_id OPERATOR(pg_catalog.=) f.flow_id "
+					"ORDER BY e.requested_at DESC, e.execution_id LIMIT 1), "
+					"'lastRunMetadataCatalogDetails', (SELECT e.metadata_catalog_details "
+					"FROM appflow.flow_execution e WHERE e.flow_id OPERATOR(pg_catalog.=) f.flow_id "
 					"ORDER BY e.requested_at DESC, e.execution_id LIMIT 1))) "
 					"FROM appflow.flow f WHERE f.flow_id OPERATOR(pg_catalog.=) $1", 2, values);
 

@@ -241,6 +241,7 @@ transfer(const ExecutionRow *execution, FlowRun *run)
 	ExecutionCounts counts;
 	bool		transactional = flow_run_transactional(run);
 	bool		publishes = flow_run_publishes(run);
+	Jsonb	   *details = NULL;
 
 	if (transactional)
 	{
@@ -261,6 +262,24 @@ transfer(const ExecutionRow *execution, FlowRun *run)
 		HOLD_CANCEL_INTERRUPTS();
 	}
 	flow_run_finish(run);
+
+	/*
+	 * What is registered has to be there; and calls to a service are no reason
+	 * to hold what a transaction holds.  A cancel breaks off the registration, and is
+	 * too late for the run.
+	 */
+	if (flow_run_registers(run))
+	{
+		if (transactional)
+		{
+			PopActiveSnapshot();
+			commit_as(execution->owner);
+			transactional = false;
+		}
+		RESUME_CANCEL_INTERRUPTS();
+		details = flow_run_register(run);
+		HOLD_CANCEL_INTERRUPTS();
+	}
 	if (!transactional)
 		worker_begin_transaction();
 	outcome = flow_run_outcome(run);
@@ -269,6 +288,8 @@ transfer(const ExecutionRow *execution, FlowRun *run)
 		ereport(ERROR,
 				errcode(ERRCODE_QUERY_CANCELED),
 				errmsg("the run was cancelled"));
+	if (details != NULL)
+		execution_set_catalog_details(&execution->execution_id, details);
 	if (execution->position != NULL || flow_run_tracks(run))
 		subscription_advance(execution->flow_id, flow_run_since(run), flow_run_position(run));
 	if (transactional)

@@ -24,6 +24,7 @@ static const char *const phase_names[] = {
 	[PHASE_STARTING] = "Starting",
 	[PHASE_TRANSFERRING] = "Transferring",
 	[PHASE_FINISHING] = "Finishing",
+	[PHASE_REGISTERING] = "Registering",
 	[PHASE_DONE] = "Done",
 };
 
