@@ -7,7 +7,8 @@
 //   GET  /control/reset                       forget them, and all misbehaviour
 //   GET  /control/fault?kind=K&n=N&match=RE   the next N answers whose URL matches are bad:
 //        html (200, a page), html502, cut (the body ends early), cutjson (whole by its length, not as
-//        JSON), slow (2 s), utf8 (a broken byte), replace=A=>B (the first A in it is B), status=NNN (an empty answer), drop (no answer)
+//        JSON), slow (2 s), utf8 (a broken byte), replace=A=>B (the first A in it is B), status=NNN (an empty answer), drop (no answer),
+//        expire (as GET /control/expire, just before it is answered)
 //   GET  /control/throttle?n=N&match=RE       they are refused as the vendor does, with Retry-After: 1
 //   GET  /control/expire                      no access token is valid any more
 //   POST /control/seed                        {"entity": records or a number, ...}
@@ -88,8 +89,9 @@ class Service {
       request.verb = control[1]
       return this.send(res, { status: 200, body: this.control(request) })
     }
-    this.seen.push({ method: req.method, url: req.url, body, type: req.headers['content-type'], at: Date.now() })
     const fault = this.due(request)
+    this.seen.push({ method: req.method, url: req.url, body, type: req.headers['content-type'], at: Date.now(), fault })
+    if (fault === 'expire') this.simulator.expire()
     if (fault === 'throttle') return this.send(res, this.simulator.throttled(request))
     if (fault === 'html') return this.send(res, { status: 200, headers: { 'Content-Type': 'text/html' }, text: '<!DOCTYPE html><html><body>Please log in</body></html>' })
     if (fault === 'html502') return this.send(res, { status: 502, headers: { 'Content-Type': 'text/html' }, text: '<html><h1>502 Bad Gateway</h1></html>' })

@@ -46,7 +46,7 @@ class Organization {
   }
 
   expire() {
-    this.keys.clear()
+    this.settings.expired = true
   }
 
   seed(what) {
@@ -64,7 +64,7 @@ class Organization {
 
   async handle(request) {
     const api = request.headers['dd-api-key']
-    if (!this.keys.has(api)) return failed(401, 'Unauthorized')
+    if (this.settings.expired || !this.keys.has(api)) return failed(401, 'Unauthorized')
     if (this.keys.get(api) !== request.headers['dd-application-key']) return failed(403, 'Forbidden')
     if (request.method !== 'GET') return failed(405, 'Method not allowed')
     const { path, query } = request

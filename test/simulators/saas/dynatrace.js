@@ -61,7 +61,7 @@ class Environment {
   }
 
   expire() {
-    this.tokens.clear()
+    this.settings.expired = true
   }
 
   seed(what) {
@@ -81,7 +81,7 @@ class Environment {
     const header = /^Api-Token (.+)$/.exec(request.headers.authorization || '')
     if (!header) return failed(401, 'Missing authorization parameter.')
     const scopes = this.tokens.get(header[1])
-    if (!scopes) return failed(401, 'Token Authentication failed')
+    if (this.settings.expired || !scopes) return failed(401, 'Token Authentication failed')
     const match = /^\/api\/v2\/(\w+)(?:\/([\w.:-]+))?$/.exec(request.path)
     if (!match || request.method !== 'GET') return failed(404, 'Not found')
     const [, name, one] = match

@@ -61,7 +61,7 @@ class Unit {
   }
 
   expire() {
-    this.tokens.clear()
+    this.settings.expired = true
   }
 
   seed(what) {
@@ -86,7 +86,7 @@ class Unit {
     if (!header) return failed(401, 49, 'Authentication failed')
     if (unit === undefined) return failed(400, 181, 'Request is missing the Pardot-Business-Unit-Id header')
     if (!/^0Uv\w{15}$/.test(unit)) return failed(400, 182, 'The Pardot-Business-Unit-Id header is not valid')
-    if (!this.tokens.has(header[1])) return failed(401, 184, 'access_token is invalid, unknown, or malformed')
+    if (this.settings.expired || !this.tokens.has(header[1])) return failed(401, 184, 'access_token is invalid, unknown, or malformed')
     if (unit !== UNIT) return failed(400, 201, 'The business unit does not exist')
     if (!match || !objects[match[1]]) return failed(404, 150, 'The requested object does not exist')
     if (request.method !== 'GET') return failed(405, 68, 'The method is not allowed')

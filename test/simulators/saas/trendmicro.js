@@ -30,7 +30,7 @@ class Manager {
   }
 
   expire() {
-    this.keys.clear()
+    this.settings.expired = true
   }
 
   seed(what) {
@@ -48,7 +48,7 @@ class Manager {
 
   async handle(request) {
     if (request.headers['api-version'] !== 'v1') return failed(400, 'The request header api-version is missing or not supported.')
-    if (!this.keys.has(request.headers['api-secret-key'])) return failed(403, 'Authentication required.')
+    if (this.settings.expired || !this.keys.has(request.headers['api-secret-key'])) return failed(403, 'Authentication required.')
     const match = /^\/api\/(\w+)\/search$/.exec(request.path)
     if (!match || !collections[match[1]]) return failed(404, 'Not found.')
     if (request.method !== 'POST') return failed(405, 'Method not allowed.')

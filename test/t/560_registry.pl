@@ -1,0 +1,89 @@
+# No connector is a stub: each type that the extension tells of has a fixture, by which
+# 561 and 562 move records, and a row in the README that says what it can do.
+use strict;
+use warnings;
+
+use AppflowTest::Registry;
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# Types that cannot move records yet, with the README's sentence about them: whoever makes
+# one runnable takes it out of both.
+my @missing = qw(Amplitude Googleanalytics Honeycode Infornexus LookoutMetrics Marketo Singular Veeva);
+
+my $node = PostgreSQL::Test::Cluster->new('registry');
+$node->init;
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION appflow');
+sub ask { my ($function, $request) = @_; return decode_json($node->safe_psql('postgres', "SELECT appflow.$function('" . encode_json($request) . "')")); }
+
+# ---------- the types ----------
+
+my $told = ask('describe_connectors', { maxResults => 100 })->{connectorConfigurations};
+is(scalar keys %$told, 24, 'there are 24 types');
+my %listed = map { $_->{connectorType} => 1 } @{ ask('list_connectors', { maxResults => 100 })->{connectors} };
+is(join(' ', sort keys %listed), join(' ', sort keys %$told), 'DescribeConnectors and ListConnectors tell the same');
+my %missing = map { $_ => 1 } @missing;
+my @whole = grep { !$missing{$_} } sort keys %$told;
+is(join(' ', fixtures()), join(' ', @whole), 'each has a fixture') if !$ENV{REGISTRY};
+
+foreach my $type (@whole)
+{
+	my $fixture = fixture($type) or next;
+	is(join(' ', map { $fixture->$_ ? $_ : () } qw(source destination)),
+		join(' ', $told->{$type}{canUseAsSource} ? 'source' : (), $told->{$type}{canUseAsDestination} ? 'destination' : ()), "$type: the fixture has the ends that the type has");
+}
+
+# ---------- what the README says of them ----------
+
+my $readme = slurp_file("$ENV{APPFLOW_TEST_DIR}/../README.md");
+my ($table) = $readme =~ /^\| connector \|(.*?)\n\n/ms or die 'the README has no table of connectors';
+my ($more) = $readme =~ /^(## Where to read on\n.*)/ms;
+my (%rows, @names);
+foreach my $line (grep { /^\| \*\*/ } split /\n/, $table)
+{
+	my ($name, @cells) = map { s/^\s+|\s+$//gr } split /\|/, $line =~ s/^\|//r;
+	my ($type) = $name =~ /^\*\*(\w+)\*\*/;
+	my %row = (name => $name =~ s/\*//gr);
+	@row{qw(source destination operators writes foreign incremental events page)} = @cells;
+	$type = 'CustomConnector' if $name =~ /CustomConnector/;
+	push @{ $rows{$type} }, \%row;
+}
+is(join(' ', sort keys %rows), join(' ', @whole), 'the README has a row for each type that moves records, and for no other');
+my ($sentence) = $readme =~ /other connector types? \(([\w\s,]+)\)/;
+is(join(' ', sort grep { $_ } split /[,\s]+/, $sentence // ''), join(' ', sort @missing), 'and names those that do not');
+
+foreach my $type (@whole)
+{
+	my $configuration = $told->{$type};
+	my $fixture = fixture($type) or next;
+	my ($source, $destination) = ($fixture->source, $fixture->destination);
+	my @writes = @{ $configuration->{supportedWriteOperations} };
+	my %operators = map { $_ => 1 } @{ $configuration->{supportedOperators} };
+	my $all = !grep { !$operators{$_} } qw(LESS_THAN GREATER_THAN CONTAINS BETWEEN LESS_THAN_OR_EQUAL_TO GREATER_THAN_OR_EQUAL_TO EQUAL_TO NOT_EQUAL_TO);
+
+	foreach my $row (@{ $rows{$type} || [] })
+	{
+		my $name = "README: $row->{name}";
+		my ($from, $to) = ($row->{source} ne '-', $row->{destination} ne '-');
+		my ($page) = $row->{page} =~ /\]\((doc\/[\w\/-]+\.md)\)/;
+		is($from ? 1 : 0, $source ? 1 : 0, "$name: source");
+		is($to ? 1 : 0, $destination ? 1 : 0, "$name: destination");
+		is($row->{operators} eq '-' ? 0 : 1, $source ? 1 : 0, "$name: operators");
+		ok($row->{operators} ne 'all' || $all, "$name: ... all of them, if it says so");
+		if ($row->{writes} ne 'what it tells')
+		{
+			is($row->{writes}, join(', ', @writes), "$name: write operations") if @writes;
+			like($row->{writes}, $destination ? qr/^(?!-$|INSERT|UPSERT|UPDATE|DELETE)/ : qr/^-$/, "$name: write operations") if !@writes;
+		}
+		is($row->{foreign}, join(', ', $source && ref($source->{foreign} // []) ? 'read' : (), $destination && ref($destination->{live} // []) ? 'write' : ()) || '-', "$name: foreign table");
+		like($row->{incremental}, $source && ref $source->{incremental} ? qr/^yes$/ : qr/^(?!yes)/, "$name: incremental");
+		my $events = $source && grep { $_ eq 'Event' } @{ $configuration->{supportedTriggerTypes} };
+		is($row->{events} eq '-' ? 0 : 1, $events ? 1 : 0, "$name: events") if $type ne 'CustomConnector';
+		ok(defined $page && -f "$ENV{APPFLOW_TEST_DIR}/../$page", "$name: its page");
+		like($more, qr/\Q@{[ $page =~ s{.*\/}{}r ]}\E\)/, "$name: ... is among those to read");
+	}
+}
+done_testing();
