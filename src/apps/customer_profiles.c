@@ -197,12 +197,14 @@ end_transfer(ObjectWriterState *writer, Transfer *transfer, const RecordSet *set
 		aws_target_raise(writer->target, call, writer->what);
 	else
 	{
+		/* a page of something in between says 200 too */
+		Jsonb	   *answer = aws_target_document(writer->target, call, writer->what);
+
 		writer->base.records++;
 		writer->base.bytes += transfer->bytes;
 		if (outcomes->accept != NULL)
 		{
-			char	   *key = jsonb_get_text(aws_target_document(writer->target, call, writer->what),
-											 "ProfileObjectUniqueKey");
+			char	   *key = jsonb_get_text(answer, "ProfileObjectUniqueKey");
 			Cell		cell = key == NULL ? cell_null() : cell_text(CELL_STRING, key, strlen(key));
 
 			outcomes->accept(outcomes->arg, set->batch, transfer->row, &cell);

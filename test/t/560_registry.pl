@@ -32,7 +32,7 @@ is(join(' ', fixtures()), join(' ', @whole), 'each has a fixture') if !$ENV{REGI
 foreach my $type (@whole)
 {
 	my $fixture = fixture($type) or next;
-	is(join(' ', map { $fixture->$_ ? $_ : () } qw(source destination)),
+	is(join(' ', map { scalar $fixture->$_ ? $_ : () } qw(source destination)),
 		join(' ', $told->{$type}{canUseAsSource} ? 'source' : (), $told->{$type}{canUseAsDestination} ? 'destination' : ()), "$type: the fixture has the ends that the type has");
 }
 
@@ -59,7 +59,7 @@ foreach my $type (@whole)
 {
 	my $configuration = $told->{$type};
 	my $fixture = fixture($type) or next;
-	my ($source, $destination) = ($fixture->source, $fixture->destination);
+	my ($source, $destination) = (scalar $fixture->source, scalar $fixture->destination);
 	my @writes = @{ $configuration->{supportedWriteOperations} };
 	my %operators = map { $_ => 1 } @{ $configuration->{supportedOperators} };
 	my $all = !grep { !$operators{$_} } qw(LESS_THAN GREATER_THAN CONTAINS BETWEEN LESS_THAN_OR_EQUAL_TO GREATER_THAN_OR_EQUAL_TO EQUAL_TO NOT_EQUAL_TO);

@@ -94,7 +94,7 @@ sub simulator
 	my $pid = open my $output, '-|', 'node', @options, @arguments or die "node: $!";
 	my ($ports) = (readline($output) // '') =~ /^ready ([\d ]+)/ or die "$program did not start\n";
 	push @{ $self->{simulators} }, { pid => $pid, output => $output };
-	return split ' ', $ports;
+	return map { $_ + 0 } split " ", $ports;
 }
 
 sub sql { my ($self, $sql) = @_; return $self->{node}->safe_psql('postgres', $sql); }
@@ -518,7 +518,7 @@ sub _check_destination
 
 	if (_about($fixture, 'destination', $destination, 'reject'))
 	{
-		my $good = $rows->(1001, 1003);
+		my $good = $rows->($many + 101, $many + 103);
 		$fixture->calm;
 		$run = $write->("$good UNION ALL ($destination->{reject}{row})", operation => $insert, @by);
 		is(_outcome($run), 'Successful 4 1', "$name: a record that is refused is counted") or diag(_told($run));
@@ -536,7 +536,7 @@ sub _check_destination
 		my $server = lc "written_$fixture->{type}";
 		my $foreign = 'public.f' . ++$self->{number};
 		my @named = $self->_named($fixture);
-		my $query = $rows->(2001, 2004);
+		my $query = $rows->($many + 201, $many + 204);
 		$fixture->calm;
 		$self->sql("CREATE SERVER $server FOREIGN DATA WRAPPER appflow_fdw OPTIONS (connector_profile '$named[1]'); CREATE FOREIGN TABLE $foreign ("
 			. join(', ', map { qq("$_->[0]" $_->[2]) } @columns) . ") SERVER $server OPTIONS (entity '$destination->{entity}')");
@@ -547,13 +547,14 @@ sub _check_destination
 
 	# ---------- when it does not answer as it should ----------
 
-	my $next = 3001;
+	my $next = $many + 301;
 	my $again = sub {
-		my ($what, %args) = @_;
+		my ($what, $also, %args) = @_;
 		my $query = $rows->($next, $next + 3);
 		$next += 10;
 		my $run = $write->($query, operation => $insert, @by, %args);
 		is(_outcome($run), 'Successful 4 0', "$name: $what") or diag(_told($run));
+		$also->();
 		$self->_expect($want, \@columns, $key, 'INSERT', $query);
 		$same->('... every record is there once');
 	};
@@ -561,8 +562,7 @@ sub _check_destination
 	{
 		$fixture->calm;
 		$destination->{throttle}->();
-		$again->('throttled');
-		cmp_ok($fixture->refused, '>', 0, "$name: ... after a refusal");
+		$again->('throttled', sub { cmp_ok($fixture->refused, '>', 0, "$name: ... after a refusal") });
 	}
 	if (_about($fixture, 'destination', $destination, 'expire'))
 	{
@@ -578,8 +578,7 @@ sub _check_destination
 		}
 		else
 		{
-			$again->('credentials that end on the way', kind => $kind);
-			is($destination->{expire}{renewed}->(), 1, "$name: ... are renewed once");
+			$again->('credentials that end on the way', sub { is($destination->{expire}{renewed}->(), 1, "$name: ... are renewed once") }, kind => $kind);
 		}
 		$destination->{expire}{mend}->() if $destination->{expire}{mend};
 	}
@@ -593,8 +592,8 @@ sub _check_destination
 			$destination->{malformed}{$how}->();
 			$run = $write->($query, operation => $insert, @by);
 
-			# what cannot be known is not told as success
-			like(_words($run) . ' ' . ($run->{failed} // 0), qr/^Error: \S| 4$/, "$name: an answer that is none: $how") or diag(_told($run));
+			# what cannot be known is not told as success; changes of a table are tried again
+			like(_words($run) . ' ' . ($run->{failed} // 0), $trigger eq 'Event' ? qr/: \S/ : qr/^Error: \S| [1-9]\d*$/, "$name: an answer that is none: $how") or diag(_told($run));
 			$fixture->calm;
 			my %there = map { ($_->{$key} // '') => 1 } @{ $stored->() };
 			my @done = grep { $there{$_} } split /\n/, $self->sql("SELECT \"$key\" FROM ($query) r");

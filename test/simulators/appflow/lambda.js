@@ -8,12 +8,16 @@
 //	                gets lost; "skip" is an invocation like any other
 //	POST /_records  [{id, name, price, updated}], the records of its entity Order
 //	GET  /_records  what they are now
+//	and what ../http/faults.js has
 
 'use strict';
 
 const http = require('http');
 const { complaint } = require('./sigv4.js');
 const { parse } = require('./filter.js');
+const { Faults } = require('../http/faults.js');
+
+const faults = new Faults();
 
 const [key, secret, token, region] = process.argv.slice(2);
 let records = new Map();
@@ -50,7 +54,7 @@ const orders = {
 	DescribeEntityRequest: (r) => (r.entityIdentifier !== 'Order' ? failure('InvalidArgument', `no entity ${r.entityIdentifier}`)
 		: { isSuccess: true, entityDefinition: { entity: { entityIdentifier: 'Order', hasNestedEntities: false },
 			fields: fields.map(([fieldName, dataType, filterOperators]) => ({ fieldName, dataType, label: fieldName, isPrimaryKey: fieldName === 'id', filterOperators,
-				readProperties: { isRetrievable: true, isQueryable: true }, writeProperties: { isCreatable: true, supportedWriteOperations: ['INSERT', 'UPSERT', 'UPDATE', 'DELETE'] } })) } }),
+				readProperties: { isRetrievable: true, isQueryable: true, isTimestampFieldForIncrementalQueries: fieldName === 'updated' }, writeProperties: { isCreatable: true, supportedWriteOperations: ['INSERT', 'UPSERT', 'UPDATE', 'DELETE'] } })) } }),
 	QueryDataRequest: (r) => {
 		const names = r.selectedFieldNames || fields.map(([name]) => name);
 		const unknown = names.find((name) => !fields.some(([known]) => known === name));
@@ -101,10 +105,16 @@ function answer(request, response, body) {
 	}
 	if (request.url === '/_answers') { answers = JSON.parse(body); return reply(response, 200, {}, {}); }
 
+	const told = faults.control(request.url, body);
+	if (told !== undefined) return reply(response, 200, {}, told);
+
 	const wrong = complaint(request, body, { key, secret, token, region, service: 'lambda' });
 	log.push({ method: request.method, path: request.url, type: request.headers['content-type'] || '',
 		invocation: request.headers['x-amz-invocation-type'] || '', accepted: !wrong, body: String(body) });
 	if (wrong) return reply(response, 403, { 'x-amzn-ErrorType': wrong[0] }, { message: wrong[1] });
+	const fault = faults.due(`${request.method} ${request.url} ${body}`, response);
+	if (fault === 'html') return undefined;
+	if (fault === 'throttle') return reply(response, 429, { 'x-amzn-ErrorType': 'TooManyRequestsException', 'Retry-After': '1' }, { Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded', message: 'Rate Exceeded.', Type: 'User' });
 	let next = answers.shift();
 	if (next === 'skip') next = undefined;
 	if (!next || next.lose) {

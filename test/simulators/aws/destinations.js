@@ -7,11 +7,15 @@
 //	GET  /_events    events taken; GET /_objects  profile objects taken
 //	POST /_answers   [{status, headers, body, cut}], one a request; then as usual
 //	POST /_throttle  {"detail": n}: so many entries of PutEvents fail with ThrottlingException
+//	and what ../http/faults.js has
 
 'use strict';
 
 const http = require('http');
 const { complaint } = require('../appflow/sigv4.js');
+const { Faults } = require('../http/faults.js');
+
+const faults = new Faults();
 
 const [key, secret, token, region] = process.argv.slice(2);
 let log = [];
@@ -95,10 +99,15 @@ const server = http.createServer((request, response) => {
 		if (request.url === '/_objects') return reply(response, 200, [...objects.values()]);
 		if (request.url === '/_answers') { answers = JSON.parse(body); return reply(response, 200, {}); }
 		if (request.url === '/_throttle') { throttled = JSON.parse(body).detail; return reply(response, 200, {}); }
+		const told = faults.control(request.url, body);
+		if (told !== undefined) return reply(response, 200, told);
 		const target = request.headers['x-amz-target'];
 		const wrong = complaint(request, body, { key, secret, token, region, service: target ? 'events' : 'profile' });
 		log.push({ method: request.method, url: request.url, target, accepted: !wrong, body: String(body) });
 		if (wrong) return reply(response, 403, { message: wrong[1] }, { 'x-amzn-ErrorType': wrong[0] });
+		const fault = faults.due(`${request.method} ${request.url} ${target || ''}`, response);
+		if (fault === 'html') return undefined;
+		if (fault === 'throttle') return target ? reply(response, 400, { __type: 'ThrottlingException', message: 'Rate exceeded' }) : refuse(response, 429, 'ThrottlingException', 'Rate exceeded');
 		const next = answers.shift();
 		if (next && next.cut) return request.socket.destroy();
 		if (next) return reply(response, next.status, next.body || {}, next.headers);

@@ -3,7 +3,7 @@
 //
 //   node --openssl-legacy-provider server.js DIRECTORY
 //
-// prints "ready PORT".  Buckets lake and out; keys S3RVER / S3RVER.
+// prints "ready PORT".  Buckets lake, out and upsolver-appflow-lake; keys S3RVER / S3RVER.
 //
 // The proxy
 // - refuses a body that is not the one whose hash was signed,
@@ -230,7 +230,7 @@ async function main() {
     silent: true,
     directory: process.argv[2],
     vhostBuckets: false,
-    configureBuckets: [{ name: 'lake' }, { name: 'out' }]
+    configureBuckets: ['lake', 'out', 'upsolver-appflow-lake'].map((name) => ({ name }))
   })
   const { port } = await s3.run()
   const proxy = http.createServer((req, res) => {

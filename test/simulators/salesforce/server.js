@@ -221,11 +221,13 @@ function route (context) {
     const result = control[path.slice(9)](context.body.length ? JSON.parse(context.body) : {})
     return context.json(200, { result })
   }
-  state.seen.push({ method: request.method, url: request.url, headers: request.headers, body: String(context.body).slice(0, 10000) })
+  const seen = { method: request.method, url: request.url, headers: request.headers, body: String(context.body).slice(0, 10000), fault: null }
+  state.seen.push(seen)
   const total = Buffer.byteLength(request.url)
   if (total > 16384) return context.send(414, { 'Content-Type': 'text/html' }, '<h1>Bad Message 414</h1><pre>reason: URI Too Long</pre>')
 
   context.fault = faultOf(request.url)
+  seen.fault = context.fault && context.fault.kind
   if (context.fault && faults[context.fault.kind]) return faults[context.fault.kind](context, context.fault)
 
   const versioned = /^\/services\/data\/v(\d+\.\d)(\/.*)$/.exec(path)

@@ -11,7 +11,8 @@
 //
 // POST /_rows/SET replaces the rows of an entity set, GET gives them (numbers as text, times as
 // milliseconds).  GET /_seen: requests since the last time; GET /_sessions:
-// how many sessions were begun.  POST /_next with
+// how many sessions were begun.  GET /_calm forgets both, and what POST /_next has told; GET /_refused:
+// how many were answered with status 429 or 503 since then.  POST /_next with
 // {status, headers, body, match, method, times, cut, delay, late}: what answers the next requests
 // whose URL contains match instead (cut: the body breaks off after so many bytes of the
 // real one; delay: ms before it; late: the change is made, then the connection breaks;
@@ -550,6 +551,7 @@ let refresh = 'refresh-0'
 let seen = []
 let made = 0
 let nexts = []
+let refused = 0
 
 function cookieOf (req) {
   const m = /SAP_SESSIONID_ZGW_100=([^;]+)/.exec(req.headers.cookie || '')
@@ -584,6 +586,8 @@ function control (req, res, body) {
   const value = body === '' ? {} : JSON.parse(body)
   if (req.url === '/_seen') { sendJson(res, 200, seen); seen = []; return true }
   if (req.url === '/_next') { nexts.push({ times: 1, ...value }); sendJson(res, 200, {}); return true }
+  if (req.url === '/_calm') { seen = []; nexts = []; refused = 0; sendJson(res, 200, {}); return true }
+  if (req.url === '/_refused') { sendJson(res, 200, refused); return true }
   if (req.url === '/_expire') { sessions.clear(); tokens = new Set(); sendJson(res, 200, {}); return true }
   if (req.url === '/_sessions') { sendJson(res, 200, made); made = 0; return true }
   if (req.url === '/_change') { queue.push(...value); sendJson(res, 200, {}); return true }
@@ -616,6 +620,7 @@ function handle (req, res, body) {
   const next = nexts.find((n) => n.times > 0 && req.url.includes(n.match || '') && (!n.method || n.method === req.method))
   if (next && next.status) {
     next.times--
+    if (next.status === 429 || next.status === 503) refused++
     return send(res, next.status, { 'Content-Type': 'text/plain', ...next.headers }, next.body || '')
   }
   if (next && next.expire) { next.times--; sessions.clear(); tokens = new Set() }

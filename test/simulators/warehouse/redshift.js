@@ -7,6 +7,7 @@
 //	prints "ready PORT DATABASEPORT"
 //	GET /_rows        the rows of public.orders
 //	GET /_statements  those since the last time
+//	and what ../http/faults.js has, for the Data API
 
 'use strict';
 
@@ -17,6 +18,9 @@ const net = require('net');
 const path = require('path');
 const { Table } = require('./table.js');
 const { complaint } = require('../appflow/sigv4.js');
+const { Faults } = require('../http/faults.js');
+
+const faults = new Faults();
 
 const [root, key, secret, region] = process.argv.slice(2);
 let statements = [];
@@ -121,7 +125,12 @@ const server = http.createServer((request, response) => {
 		let [status, answer] = [200, {}];
 		if (request.url === '/_rows') answer = orders.rows;
 		else if (request.url === '/_statements') answer = statements.splice(0);
-		else [status, answer] = request.headers['x-amz-target'] ? dataApi(request, body) : sts(request, body);
+		else if ((answer = faults.control(request.url, body)) === undefined) {
+			const fault = faults.due(`${request.method} ${request.url} ${request.headers['x-amz-target'] || 'sts'} ${body}`, response);
+			if (fault === 'html') return;
+			if (fault === 'throttle') [status, answer] = [400, { __type: 'ThrottlingException', message: 'Rate exceeded' }];
+			else [status, answer] = request.headers['x-amz-target'] ? dataApi(request, body) : sts(request, body);
+		}
 		response.writeHead(status, { 'Content-Type': 'application/json' });
 		response.end(typeof answer === 'string' ? answer : JSON.stringify(answer));
 	});

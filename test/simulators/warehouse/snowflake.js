@@ -4,9 +4,11 @@
 //	s3://staging/snow/, whose files are in ROOT/staging/snow/.
 //
 //	GET /_rows       the rows of LAKE.PUBLIC.ORDERS
+//	GET /_logins     how many tokens were given
 //	GET /_statements those since the last time
 //	GET /_expire     all tokens expire
 //	GET /_slow?n=2   the next statement is told to be running n times
+//	and what ../http/faults.js has
 
 'use strict';
 
@@ -15,6 +17,10 @@ const http = require('http');
 const path = require('path');
 const crypto = require('crypto');
 const { Table } = require('./table.js');
+const { Faults } = require('../http/faults.js');
+
+const faults = new Faults();
+let logins = 0;
 
 const root = process.argv[2];
 const tokens = new Map(); // token -> expired
@@ -78,6 +84,7 @@ function answer(request, body) {
 	if (url.pathname === '/session/v1/login-request') {
 		const { data } = JSON.parse(body);
 		if (data.LOGIN_NAME !== 'loader' || data.PASSWORD !== 'planted-password') return fail('390100', 'Incorrect username or password was specified.');
+		logins++;
 		const token = crypto.randomUUID();
 		tokens.set(token, false);
 		return { success: true, data: { token, masterToken: 'm', validityInSeconds: 3600 } };
@@ -111,10 +118,21 @@ const server = http.createServer((request, response) => {
 		const url = new URL(request.url, 'http://x');
 		let body;
 		if (url.pathname === '/_rows') body = orders.rows;
+		else if (url.pathname === '/_logins') body = logins;
 		else if (url.pathname === '/_statements') body = statements.splice(0);
 		else if (url.pathname === '/_expire') { tokens.forEach((_, t) => tokens.set(t, true)); body = {}; }
 		else if (url.pathname === '/_slow') { slow = Number(url.searchParams.get('n')); body = {}; }
-		else body = answer(request, Buffer.concat(pieces));
+		else if ((body = faults.control(url.pathname, Buffer.concat(pieces))) === undefined) {
+			const fault = faults.due(`${request.method} ${request.url} ${Buffer.concat(pieces)}`, response);
+			if (fault === 'html') return;
+			if (fault === 'throttle') {
+				response.writeHead(429, { 'Content-Type': 'application/json', 'Retry-After': '1' });
+				response.end(JSON.stringify(fail('390505', 'Too many requests. Please try again later.')));
+				return;
+			}
+			if (fault === 'expire') tokens.forEach((_, t) => tokens.set(t, true));
+			body = answer(request, Buffer.concat(pieces));
+		}
 		response.writeHead(200, { 'Content-Type': 'application/json' });
 		response.end(JSON.stringify(body));
 	});
