@@ -23,6 +23,7 @@ static const Connector *const apps[] = {
 	&postgresql_connector,
 	&salesforce_connector,
 	&sap_odata_connector,
+	&veeva_connector,
 };
 
 const Connector *

@@ -24,7 +24,8 @@ const http = require('node:http')
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms))
 
 class Service {
-  // simulator: handle(request) => answer, throttled(request) => answer, expire(), seed(what), records(entity)
+  // simulator: handle(request, fault) => answer, throttled(request) => answer, expire(), seed(what), records(entity),
+  // maybe fault(kind, request) => answer or null for misbehaviour of its own; an answer may write(res) itself
   constructor(simulator) {
     this.simulator = simulator
     this.settings = simulator.settings || {}
@@ -98,7 +99,10 @@ class Service {
     if (fault && fault.startsWith('status=')) return this.send(res, { status: Number(fault.slice(7)), text: '' })
     if (fault === 'drop') return req.socket.destroy()
     if (fault === 'slow') await sleep(2000)
-    const answer = await this.simulator.handle(request)
+    const own = fault && this.simulator.fault && this.simulator.fault(fault, request)
+    if (own) return this.send(res, own)
+    const answer = await this.simulator.handle(request, fault)
+    if (answer.write) return answer.write(res)
     return this.send(res, answer, fault)
   }
 
