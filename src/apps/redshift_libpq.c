@@ -12,11 +12,11 @@
 #include "postgres.h"
 
 #include <libpq-fe.h>
-#include <sys/socket.h>
 
 #include "apps/redshift.h"
 #include "compat.h"
 #include "miscadmin.h"
+#include "net/http.h"
 #include "net/net.h"
 #include "net/policy.h"
 #include "pgstat.h"
@@ -27,6 +27,9 @@
 
 #define DEFAULT_PORT "5439"
 #define SCHEME "jdbc:redshift:"
+
+/* a name that no file can have */
+#define NO_FILE "/dev/null/none"
 
 typedef struct LibpqLink
 {
@@ -110,19 +113,6 @@ wait_for(LibpqLink *link, int event, const char *what)
 				errmsg("%s at \"%s\" was given up: the database did not answer in time", what, link->host));
 }
 
-static bool
-allowed(int socket)
-{
-	struct sockaddr_storage peer;
-	socklen_t	length = sizeof(peer);
-	PolicyPlace place;
-
-	if (getpeername(socket, (struct sockaddr *) &peer, &length) != 0)
-		return false;
-	place = policy_address_place((struct sockaddr *) &peer);
-	return place == POLICY_PUBLIC || net_allow_local_endpoints || (place == POLICY_PRIVATE && net_allow_private_networks);
-}
-
 /* libpq's words, without the line break at their end */
 static char *
 words(const char *message)
@@ -154,25 +144,10 @@ static void
 connect_to(LibpqLink *link, const char *profile)
 {
 	PGconn	   *connection = link->connection->object;
-	bool		checked = false;
+	PostgresPollingStatusType status;
 
-	for (;;)
+	while ((status = PQconnectPoll(connection)) != PGRES_POLLING_OK)
 	{
-		PostgresPollingStatusType status;
-
-		/* before anything is sent there */
-		if (!checked && PQstatus(connection) == CONNECTION_MADE)
-		{
-			checked = true;
-			if (!allowed(PQsocket(connection)))
-				ereport(ERROR,
-						appflow_error(WF_VALIDATION),
-						errmsg("databaseUrl of connector profile \"%s\" leads to an address that is not allowed", profile),
-						errhint("See appflow.allow_local_endpoints and appflow.allow_private_networks."));
-		}
-		status = PQconnectPoll(connection);
-		if (status == PGRES_POLLING_OK)
-			break;
 		if (status == PGRES_POLLING_FAILED)
 		{
 			char	   *message = words(PQerrorMessage(connection));
@@ -181,14 +156,8 @@ connect_to(LibpqLink *link, const char *profile)
 					appflow_error(exception_of(NULL, message)),
 					errmsg("could not connect to Redshift by connector profile \"%s\": %s", profile, message));
 		}
-		if (!checked && PQstatus(connection) == CONNECTION_MADE)
-			continue;
 		wait_for(link, status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE, "the connection");
 	}
-	if (!checked && !allowed(PQsocket(connection)))
-		ereport(ERROR,
-				appflow_error(WF_VALIDATION),
-				errmsg("databaseUrl of connector profile \"%s\" leads to an address that is not allowed", profile));
 	(void) PQsetnonblocking(connection, 1);
 }
 
@@ -287,14 +256,38 @@ redshift_connect(ConnectorSession *session, const char *url)
 {
 	LibpqLink  *link = palloc0(sizeof(LibpqLink));
 	Address		address = parse_url(url, session->profile_name);
-	const char *keys[] = {"host", "port", "dbname", "user", "password", "sslmode", "application_name",
-	"client_encoding", "keepalives_idle", NULL};
-	const char *values[] = {address.host, address.port, address.database,
-		session->authenticator == NULL ? NULL : session->authenticator->user,
-		session->authenticator == NULL ? NULL : session->authenticator->secret,
-	address.plain ? "disable" : "require", "appflow", "UTF8", "60", NULL};
 
-	if (address.plain && policy_name_place(address.host) == POLICY_PUBLIC)
+	/* libpq looks names up without heeding interrupts; and the policy is for the address that is connected to */
+	char	   *found = http_find_address(address.host, address.port,
+										  psprintf("redshift://%s:%s", address.host, address.port));
+	bool		verified = net_ca_bundle[0] != '\0';
+
+	/* files that the server's operating system user has for itself mean nothing here */
+	const char *const parameters[][2] = {
+		{"host", address.host},
+		{"hostaddr", found},
+		{"port", address.port},
+		{"dbname", address.database},
+		{"user", session->authenticator == NULL ? NULL : session->authenticator->user},
+		{"password", session->authenticator == NULL ? NULL : session->authenticator->secret},
+		{"passfile", NO_FILE},
+		{"gssencmode", "disable"},
+		{"sslmode", address.plain ? "disable" : verified ? "verify-full" : "require"},
+		{"sslrootcert", verified ? net_ca_bundle : NO_FILE},
+		{"sslcert", NO_FILE},
+		{"application_name", "appflow"},
+		{"client_encoding", "UTF8"},
+		{"keepalives_idle", "60"},
+	};
+	const char *keys[lengthof(parameters) + 1] = {NULL};
+	const char *values[lengthof(parameters) + 1] = {NULL};
+
+	for (int i = 0; i < (int) lengthof(parameters); i++)
+	{
+		keys[i] = parameters[i][0];
+		values[i] = parameters[i][1];
+	}
+	if (address.plain && policy_name_place(found) == POLICY_PUBLIC)
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
 				errmsg("databaseUrl of connector profile \"%s\" asks for no TLS (ssl=false)", session->profile_name),

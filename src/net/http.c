@@ -476,6 +476,27 @@ http_wait(HttpCall *call)
 		http_raise(call);
 }
 
+char *
+http_find_address(const char *host, const char *port, const char *shown)
+{
+	HttpCall   *base = http_call("GET", psprintf("http://%s:%s/", host, port));
+	Call	   *call = (Call *) base;
+	char	   *found = NULL;
+	char	   *address;
+
+	call->connects_only = true;
+	if (!http_try_wait(base))
+	{
+		base->url = pstrdup(shown);
+		http_raise(base);
+	}
+	if (curl_easy_getinfo(call->handle, CURLINFO_PRIMARY_IP, &found) != CURLE_OK || found == NULL || found[0] == '\0')
+		elog(ERROR, "a connection to \"%s\" has no address", shown);
+	address = pstrdup(found);
+	http_close(base);
+	return address;
+}
+
 /* Let libcurl ask for more of the body. */
 static void
 resume_sending(Call *call)

@@ -206,6 +206,14 @@ extern const char *http_body(HttpCall *call, size_t *length);
 /* Raise the error for call->failure. */
 pg_noreturn extern void http_raise(HttpCall *call);
 
+/*
+ * For those who speak another protocol: the numeric address of a host at which it takes
+ * connections to a port (http_call() does without this).  Names are looked up, and addresses tried
+ * and judged by the policy for endpoints, as those of calls are, past any proxy; raises the same errors, with
+ * shown as the URL.
+ */
+extern char *http_find_address(const char *host, const char *port, const char *shown);
+
 /* End a call. */
 extern void http_close(HttpCall *call);
 

@@ -329,7 +329,7 @@ uses_proxy(const Call *call)
 	char	   *host;
 	bool		direct;
 
-	if (net_proxy[0] == '\0' || call->public.platform)
+	if (net_proxy[0] == '\0' || call->public.platform || call->connects_only)
 		return false;
 	host = url_host(call);
 	direct = host != NULL && policy_listed(host, net_no_proxy);
@@ -421,7 +421,9 @@ set_options(Call *call)
 	if (public->platform)
 		curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
 
-	if (public->streams)
+	if (call->connects_only)
+		curl_easy_setopt(handle, CURLOPT_CONNECT_ONLY, 1L);
+	else if (public->streams)
 	{
 		curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
 		curl_easy_setopt(handle, CURLOPT_READFUNCTION, give_body);

@@ -55,6 +55,7 @@ typedef struct Call
 	Header	  **last_header;
 	int64		next_attempt;	/* time, in CALL_WAITING */
 	char	   *query;			/* of this attempt only, to be added to the URL; or NULL */
+	bool		connects_only;	/* who listens there is spoken to by others */
 	bool		admitted;		/* the next attempt has its turn by the limit */
 	bool		renewed;		/* credentials, after a 401 */
 	bool		foreign;		/* redirected to another host than the call was made for */
