@@ -110,7 +110,7 @@ function catalogue () {
       field('AnnualRevenue', 'currency', { scale: 0 }), field('NumberOfEmployees', 'int', { digits: 8 }),
       field('Description', 'textarea', { length: 32000 }),
       field('OwnerId', 'reference', { referenceTo: ['User'], relationshipName: 'Owner', nillable: false, defaultedOnCreate: true }),
-      field('External_Id__c', 'string', { externalId: true, unique: true, idLookup: true, length: 40 })])),
+      field('External_Id__c', 'string', { externalId: true, unique: true, idLookup: true, length: 40, inlineHelpText: 'Its key in the shop' })])),
     object('Contact', 'Contact', '003', standard([
       field('LastName', 'string', { length: 80, nillable: false }), field('FirstName', 'string', { length: 40 }),
       field('Name', 'string', { length: 121, createable: false, updateable: false, nameField: true, calculated: true }),
