@@ -39,7 +39,7 @@ EXTRA_CLEAN = $(DATA_built) build
 
 PG_CONFIG ?= pg_config
 PKG_CONFIG ?= pkg-config
-LIBS_USED = libpq libcurl libcrypto json-c libzstd expat
+LIBS_USED = libpq libcurl libcrypto json-c libzstd expat zlib
 
 # -isystem: the server's headers are not ours to warn about
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) $(shell $(PKG_CONFIG) --cflags $(LIBS_USED))

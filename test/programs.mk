@@ -31,13 +31,13 @@ ifeq ($(HAVE_FUZZER),yes)
 FUZZ := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard test/fuzz/*_fuzz.c))
 endif
 
-LIBS_USED = libcrypto libzstd expat
+LIBS_USED = libcrypto libzstd expat zlib
 # wrap-around and aliasing as in the server's own build
 COMMON = -std=gnu11 -g -Wall -Wextra -Wno-unused-parameter -Wdeclaration-after-statement \
 	-fno-strict-aliasing -fwrapv -fno-omit-frame-pointer \
 	-Isrc -Itest/unit $(shell $(PKG_CONFIG) --cflags $(LIBS_USED)) $(APPFLOW_CFLAGS)
 FLAGS = $(COMMON) -O1
-LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_USED)) -lsnappy -lz -lm
+LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_USED)) -lsnappy -lm
 SANITIZER = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 FUZZER = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
