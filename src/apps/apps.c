@@ -24,6 +24,7 @@ static const Connector *const apps[] = {
 	&salesforce_connector,
 	&sap_odata_connector,
 	&veeva_connector,
+	&amplitude_connector,
 };
 
 const Connector *

@@ -29,6 +29,7 @@ extern const Connector salesforce_connector;
 extern const Connector postgresql_connector;
 extern const Connector sap_odata_connector;
 extern const Connector veeva_connector;
+extern const Connector amplitude_connector;
 
 /* Settings of the applications; for _PG_init. */
 extern void apps_define_settings(void);

@@ -340,7 +340,10 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.api_versions = LIST("3.1"),
 	},
 
-	/* API: AmplitudeConnectorOperator is BETWEEN alone; UG: daily, to S3 and Lookout for Metrics */
+	/*
+	 * API: AmplitudeConnectorOperator is BETWEEN alone; UG: daily, to S3 and Lookout for Metrics;
+	 * vendor: an hour is exported two hours after it has ended
+	 */
 	[CONNECTOR_AMPLITUDE] = {
 		.type = "Amplitude",
 		.key = "Amplitude",
@@ -351,6 +354,7 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.operators = OP(BETWEEN),
 		.source_triggers = PULLED,
 		EVERY_DAY,
+		.settling = 3 * HOUR,
 		.destinations = TO(S3) | TO(LOOKOUT_METRICS) | TO(CUSTOM),
 		.auth = AUTH_APIKEY,
 		.api_versions = LIST("2"),

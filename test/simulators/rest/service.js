@@ -7,8 +7,8 @@
 //   GET  /control/reset                       forget them, and all misbehaviour
 //   GET  /control/fault?kind=K&n=N&match=RE   the next N answers whose URL matches are bad:
 //        html (200, a page), html502, cut (the body ends early), cutjson (whole by its length, not as
-//        JSON), slow (2 s), utf8 (a broken byte), replace=A=>B (the first A in it is B), status=NNN (an empty answer), drop (no answer),
-//        expire (as GET /control/expire, just before it is answered)
+//        JSON), slow (2 s), stall (half of it, and no more), utf8 (a broken byte), replace=A=>B (the first A in it is B), status=NNN (an empty answer),
+//        drop (no answer), expire (as GET /control/expire, just before it is answered)
 //   GET  /control/throttle?n=N&match=RE       they are refused as the vendor does, with Retry-After: 1
 //   GET  /control/expire                      no access token is valid any more
 //   POST /control/seed                        {"entity": records or a number, ...}
@@ -108,7 +108,7 @@ class Service {
 
   send(res, answer, fault) {
     const text = answer.text !== undefined ? answer.text : answer.body === undefined ? '' : JSON.stringify(answer.body)
-    let bytes = Buffer.from(text)
+    let bytes = answer.bytes || Buffer.from(text)
     const headers = { 'Content-Type': 'application/json; charset=utf-8', ...answer.headers }
     if (fault === 'utf8') bytes = Buffer.concat([bytes.subarray(0, bytes.lastIndexOf(0x7d)), Buffer.from(',"x":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')])
     if (fault && fault.startsWith('replace=')) bytes = Buffer.from(text.replace(...fault.slice(8).split('=>')))
@@ -119,6 +119,7 @@ class Service {
     }
     headers['Content-Length'] = bytes.length
     res.writeHead(answer.status, headers)
+    if (fault === 'stall') return res.write(bytes.subarray(0, Math.floor(bytes.length / 2)))
     if (fault === 'cut') {
       res.write(bytes.subarray(0, Math.floor(bytes.length * 2 / 3)), () => res.destroy())
       return
