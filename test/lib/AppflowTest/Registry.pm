@@ -192,7 +192,7 @@ sub _pull
 			sourceConnectorProperties => { $type => $source->{properties} || { object => $source->{entity} } } },
 		destinationFlowConfigList => [ { connectorType => 'CustomConnector', connectorProfileName => 'PostgreSQL',
 			destinationConnectorProperties => { CustomConnector => { entityName => $table } } } ],
-		tasks => [ (map { my ($field, $operator, %properties) = @$_; _task($type, 'Filter', [$field], undef, $operator, %properties) } @{ $args{filters} || [] }),
+		tasks => [ (map { my ($field, $operator, %properties) = @$_; _task($type, 'Filter', [$field], undef, $operator, %properties) } $source->{within} ? $source->{within}{task} : (), @{ $args{filters} || [] }),
 			map { _task($type, 'Map', [ $_->[0] ], $_->[0]) } @{ $source->{columns} } ] });
 	$run->{table} = $table;
 	return $self->_remember($run);
@@ -375,6 +375,7 @@ sub _check_source
 	{
 		my $server = lc "server_$fixture->{type}";
 		my $where = $source->{filter} && ref $source->{filter} ? $source->{filter}{where} : 'true';
+		my $within = $source->{within} ? $source->{within}{where} : 'true';
 		my $options = $source->{foreign} && ref $source->{foreign} eq 'HASH' ? $source->{foreign} : {};
 		my $foreign = 'public.f' . ++$self->{number};
 		my @named = $self->_named($fixture);
@@ -385,9 +386,9 @@ sub _check_source
 		$self->sql("CREATE SERVER $server FOREIGN DATA WRAPPER appflow_fdw OPTIONS " . $said->(%server)
 			. "; CREATE FOREIGN TABLE $foreign (" . join(', ', map { qq("$_->[0]" $_->[2]) } @{ $source->{columns} }) . ") SERVER $server OPTIONS " . $said->(%table));
 		my $copy = $self->_new_table($source->{columns});
-		$self->sql("INSERT INTO $copy SELECT * FROM $foreign");
+		$self->sql("INSERT INTO $copy SELECT * FROM $foreign WHERE $within");
 		is($self->_difference($copy, \@held), '', "$name: a foreign table");
-		$self->sql("TRUNCATE $copy; INSERT INTO $copy SELECT * FROM $foreign WHERE $where");
+		$self->sql("TRUNCATE $copy; INSERT INTO $copy SELECT * FROM $foreign WHERE $within AND $where");
 		is($self->_difference($copy, \@held, $where), '', "$name: ... with a condition");
 		if (_about($fixture, 'source', { import => $source->{import} // [] }, 'import'))
 		{
@@ -395,7 +396,7 @@ sub _check_source
 			my $limit = $source->{import} && ref $source->{import} eq 'HASH' ? $source->{import}{table} : $source->{entity};
 			$self->sql("CREATE SCHEMA $server; IMPORT FOREIGN SCHEMA \"$group\" LIMIT TO (\"$limit\") FROM SERVER $server INTO $server");
 			my ($made) = split /\n/, $self->sql("SELECT ftrelid::regclass FROM pg_foreign_table t JOIN pg_class c ON c.oid = ftrelid WHERE relnamespace = '$server'::regnamespace");
-			is($self->sql("SELECT count(*) FROM $made"), $all, "$name: IMPORT FOREIGN SCHEMA");
+			is($self->sql("SELECT count(*) FROM $made WHERE $within"), $all, "$name: IMPORT FOREIGN SCHEMA");
 		}
 	}
 

@@ -2,8 +2,8 @@
 //
 //   node server.js        prints "ready PORT"
 //
-// The API key planted-amplitude with the secret key planted-secret (or a1b2 with c3d4) is good until /control/expire. See
-// ../rest/service.js; events are kept by the hour of their server_upload_time, in UTC. Seed:
+// The API key planted-amplitude with the secret key planted-secret (or a1b2 with c3d4) is good until /control/expire
+// (and again with /control/set {"expired": false}). See ../rest/service.js; events are kept by the hour of their server_upload_time, in UTC. Seed:
 //   {"events": {"from": "2024-03-05T00", "hours": 48, "perHour": 100}}, or {"events": [...]} as they are, each with server_upload_time
 // /control/set:
 //   largest   events that an archive holds at most: 400 beyond that, as with 4 GB
@@ -64,7 +64,7 @@ class Project {
   }
 
   expire() {
-    this.keys.clear()
+    this.settings.expired = true
   }
 
   seed(what) {
@@ -99,7 +99,7 @@ class Project {
   async handle(request) {
     const match = /^Basic (.+)$/.exec(request.headers.authorization || '')
     const [key, secret] = match ? Buffer.from(match[1], 'base64').toString().split(':') : []
-    if (!this.keys.has(key) || this.keys.get(key) !== secret) return text(403, 'Invalid API Key')
+    if (this.settings.expired || !this.keys.has(key) || this.keys.get(key) !== secret) return text(403, 'Invalid API Key')
     if (request.method !== 'GET') return refused(405, 'method_not_allowed', 'Method not allowed')
     const { path, query } = request
     if (path === '/api/2/export') return this.export(query)
