@@ -27,14 +27,6 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
-PG_FUNCTION_INFO_V1(appflow_grant_profile);
-PG_FUNCTION_INFO_V1(appflow_revoke_profile);
-PG_FUNCTION_INFO_V1(appflow_grant_connector);
-PG_FUNCTION_INFO_V1(appflow_revoke_connector);
-PG_FUNCTION_INFO_V1(appflow_grant_flow);
-PG_FUNCTION_INFO_V1(appflow_revoke_flow);
-PG_FUNCTION_INFO_V1(appflow_grant_object_store);
-PG_FUNCTION_INFO_V1(appflow_revoke_object_store);
 PG_FUNCTION_INFO_V1(appflow_reassign_owned);
 
 /* raise an error unless the user may grant the object; keep it until the transaction ends */
@@ -64,7 +56,7 @@ own_flow(const char *name)
 }
 
 static void
-own_store(const char *name)
+own_object_store(const char *name)
 {
 	if (object_store_get(name, true, false) == NULL)
 		ereport(ERROR,
@@ -105,54 +97,27 @@ change_grant(FunctionCallInfo fcinfo, const char *kind, CheckOwner check, bool g
 	PG_RETURN_VOID();
 }
 
-/* grant_profile(connector_profile_name text, role text) returns void; and so on */
-Datum
-appflow_grant_profile(PG_FUNCTION_ARGS)
-{
-	return change_grant(fcinfo, GRANT_OF_PROFILE, own_profile, true);
+/* The two functions of a kind: grant_profile(connector_profile_name text, role text) returns void, and so on. */
+#define GRANT_FUNCTIONS(name, kind) \
+PG_FUNCTION_INFO_V1(appflow_grant_##name); \
+PG_FUNCTION_INFO_V1(appflow_revoke_##name); \
+\
+Datum \
+appflow_grant_##name(PG_FUNCTION_ARGS) \
+{ \
+	return change_grant(fcinfo, kind, own_##name, true); \
+} \
+\
+Datum \
+appflow_revoke_##name(PG_FUNCTION_ARGS) \
+{ \
+	return change_grant(fcinfo, kind, own_##name, false); \
 }
 
-Datum
-appflow_revoke_profile(PG_FUNCTION_ARGS)
-{
-	return change_grant(fcinfo, GRANT_OF_PROFILE, own_profile, false);
-}
-
-Datum
-appflow_grant_connector(PG_FUNCTION_ARGS)
-{
-	return change_grant(fcinfo, GRANT_OF_CONNECTOR, own_connector, true);
-}
-
-Datum
-appflow_revoke_connector(PG_FUNCTION_ARGS)
-{
-	return change_grant(fcinfo, GRANT_OF_CONNECTOR, own_connector, false);
-}
-
-Datum
-appflow_grant_flow(PG_FUNCTION_ARGS)
-{
-	return change_grant(fcinfo, GRANT_OF_FLOW, own_flow, true);
-}
-
-Datum
-appflow_revoke_flow(PG_FUNCTION_ARGS)
-{
-	return change_grant(fcinfo, GRANT_OF_FLOW, own_flow, false);
-}
-
-Datum
-appflow_grant_object_store(PG_FUNCTION_ARGS)
-{
-	return change_grant(fcinfo, GRANT_OF_STORE, own_store, true);
-}
-
-Datum
-appflow_revoke_object_store(PG_FUNCTION_ARGS)
-{
-	return change_grant(fcinfo, GRANT_OF_STORE, own_store, false);
-}
+GRANT_FUNCTIONS(profile, GRANT_OF_PROFILE)
+GRANT_FUNCTIONS(connector, GRANT_OF_CONNECTOR)
+GRANT_FUNCTIONS(flow, GRANT_OF_FLOW)
+GRANT_FUNCTIONS(object_store, GRANT_OF_STORE)
 
 /*
  * reassign_owned(from_role regrole, to_role regrole) returns bigint: how many
