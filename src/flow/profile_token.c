@@ -37,6 +37,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "net/http.h"
+#include "net/loop.h"
 #include "net/sigv4.h"
 #include "postmaster/bgworker.h"
 #include "record/errors.h"
@@ -514,7 +515,7 @@ static bool
 get_in_turn(Asking *asking)
 {
 	LOCKTAG		tag = lock_of(asking->profile->name, LOCK_OF_ASKERS);
-	int64		began = token_failure_now();
+	int64		began = loop_now_us();
 	bool		waited = queue_up(&tag, asking->outside);
 	volatile bool got = false;
 

@@ -13,14 +13,9 @@
  */
 #include "postgres.h"
 
-#include <time.h>
-
-#include "compat.h"
 #include "flow/token_failure.h"
-#include "miscadmin.h"
-#include "storage/ipc.h"
-#include "storage/lwlock.h"
-#include "storage/shmem.h"
+#include "net/loop.h"
+#include "net/shared_area.h"
 
 #define MAX_FAILURES 16
 
@@ -37,60 +32,27 @@ typedef struct FailureArea
 	Noted		noted[MAX_FAILURES];
 } FailureArea;
 
-static FailureArea *area;
-static shmem_request_hook_type previous_request_hook;
+static SharedArea shared = {.name = "appflow token failures",.size = sizeof(FailureArea)};
 
-static void
-request(void)
+static FailureArea *
+attach(void)
 {
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(MAXALIGN(sizeof(FailureArea)));
+	shared_area_attach(&shared);
+	return shared.memory;
 }
 
 void
 token_failure_request_memory(void)
 {
-	if (!process_shared_preload_libraries_in_progress)
-		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request;
-}
-
-static void
-attach(void)
-{
-	bool		found;
-
-	if (area != NULL)
-		return;
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	area = ShmemInitStruct("appflow token failures", sizeof(FailureArea), &found);
-	if (!found)
-	{
-		memset(area, 0, sizeof(FailureArea));
-		LWLockInitialize(&area->lock, LWLockNewTrancheId());
-	}
-	LWLockRelease(AddinShmemInitLock);
-	LWLockRegisterTranche(area->lock.tranche, "appflow token failures");
-}
-
-/* µs of a clock that all processes share and that only goes forward */
-int64
-token_failure_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	shared_area_request(&shared);
 }
 
 void
 token_failure_note(uint64 key, const TokenFailure *failure)
 {
+	FailureArea *area = attach();
 	Noted	   *chosen;
 
-	attach();
 	LWLockAcquire(&area->lock, LW_EXCLUSIVE);
 	chosen = &area->noted[0];
 	for (int i = 0; i < MAX_FAILURES; i++)
@@ -105,7 +67,7 @@ token_failure_note(uint64 key, const TokenFailure *failure)
 	}
 	*chosen = (Noted)
 	{
-		key, token_failure_now(), *failure
+		key, loop_now_us(), *failure
 	};
 	LWLockRelease(&area->lock);
 }
@@ -113,9 +75,9 @@ token_failure_note(uint64 key, const TokenFailure *failure)
 bool
 token_failure_since(uint64 key, int64 then, TokenFailure *failure)
 {
+	FailureArea *area = attach();
 	bool		found = false;
 
-	attach();
 	LWLockAcquire(&area->lock, LW_SHARED);
 	for (int i = 0; i < MAX_FAILURES && !found; i++)
 	{

@@ -29,13 +29,10 @@ typedef struct TokenFailure
 /* Call from _PG_init: asks for the memory when the library is being preloaded. */
 extern void token_failure_request_memory(void);
 
-/* A point in time for token_failure_since(). */
-extern int64 token_failure_now(void);
-
 /* What was asked for by that key has failed now. */
 extern void token_failure_note(uint64 key, const TokenFailure *failure);
 
-/* Has it failed since then?  Then *failure says how. */
+/* Has it failed since then (loop_now_us())?  Then *failure says how. */
 extern bool token_failure_since(uint64 key, int64 then, TokenFailure *failure);
 
 #endif							/* APPFLOW_TOKEN_FAILURE_H */

@@ -15,15 +15,11 @@
 #include "postgres.h"
 
 #include <math.h>
-#include <time.h>
 
 #include "common/hashfn.h"
-#include "compat.h"
-#include "miscadmin.h"
 #include "net/limit.h"
-#include "storage/ipc.h"
-#include "storage/lwlock.h"
-#include "storage/shmem.h"
+#include "net/loop.h"
+#include "net/shared_area.h"
 
 #define MAX_BUCKETS 256
 
@@ -41,57 +37,24 @@ typedef struct LimitArea
 	Bucket		buckets[MAX_BUCKETS];
 } LimitArea;
 
-static LimitArea *state;
-static shmem_request_hook_type previous_request_hook;
+static SharedArea area = {.name = "appflow limits",.size = sizeof(LimitArea)};
 
-static void
-request(void)
+static LimitArea *
+attach(void)
 {
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(MAXALIGN(sizeof(LimitArea)));
+	shared_area_attach(&area);
+	return area.memory;
 }
 
 void
 rate_limit_request_memory(void)
 {
-	if (!process_shared_preload_libraries_in_progress)
-		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request;
-}
-
-static void
-attach(void)
-{
-	bool		found;
-
-	if (state != NULL)
-		return;
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	state = ShmemInitStruct("appflow limits", sizeof(LimitArea), &found);
-	if (!found)
-	{
-		memset(state, 0, sizeof(LimitArea));
-		LWLockInitialize(&state->lock, LWLockNewTrancheId());
-	}
-	LWLockRelease(AddinShmemInitLock);
-	LWLockRegisterTranche(state->lock.tranche, "appflow limits");
-}
-
-/* a clock that all processes share and that only goes forward */
-static int64
-now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	shared_area_request(&area);
 }
 
 /* With the lock. */
 static Bucket *
-find(const RateLimit *limit)
+find(LimitArea *state, const RateLimit *limit)
 {
 	uint64		name = hash_bytes_extended((const unsigned char *) limit->name, (int) strlen(limit->name), 0);
 	Bucket	   *oldest = &state->buckets[0];
@@ -115,13 +78,13 @@ find(const RateLimit *limit)
 int64
 rate_limit_take(const RateLimit *limit)
 {
-	int64		now = now_us();
+	LimitArea  *state = attach();
+	int64		now = loop_now_us();
 	int64		good = now;
 	Bucket	   *bucket;
 
-	attach();
 	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
-	bucket = find(limit);
+	bucket = find(state, limit);
 	if (limit->rate > 0)
 	{
 		int64		period = Max((int64) ceil(1000000.0 / limit->rate), 1);
@@ -141,11 +104,11 @@ rate_limit_take(const RateLimit *limit)
 void
 rate_limit_hold(const RateLimit *limit, int64 milliseconds)
 {
+	LimitArea  *state = attach();
 	Bucket	   *bucket;
 
-	attach();
 	LWLockAcquire(&state->lock, LW_EXCLUSIVE);
-	bucket = find(limit);
-	bucket->held = Max(bucket->held, now_us() + milliseconds * 1000);
+	bucket = find(state, limit);
+	bucket->held = Max(bucket->held, loop_now_us() + milliseconds * 1000);
 	LWLockRelease(&state->lock);
 }

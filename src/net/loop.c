@@ -43,12 +43,18 @@ static FinishedFunction finished_function;
 static int64 waited = 0;		/* microseconds */
 
 int64
-loop_now(void)
+loop_now_us(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64
+loop_now(void)
+{
+	return loop_now_us() / 1000;
 }
 
 void

@@ -56,8 +56,9 @@ extern int	loop_descriptor(void);
 /* Microseconds spent in loop_wait(). */
 extern int64 loop_waited(void);
 
-/* Milliseconds of a clock that only goes forward. */
+/* Milliseconds, or microseconds, of a clock that only goes forward, the same for all processes. */
 extern int64 loop_now(void);
+extern int64 loop_now_us(void);
 
 /*
  * Calls into libcurl may start threads (for name lookup), which must not take

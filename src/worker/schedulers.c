@@ -20,13 +20,12 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "net/shared_area.h"
 #include "postmaster/bgworker.h"
 #include "storage/condition_variable.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "storage/lwlock.h"
 #include "storage/proc.h"
-#include "storage/shmem.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -88,7 +87,6 @@ typedef struct SchedulersState
 
 static SchedulersState *state;
 static SchedulerSlot *own;
-static shmem_request_hook_type previous_request_hook;
 static int	clock_offset;
 int			schedulers_history_days = 90;
 int			schedulers_history_runs = 1000;
@@ -101,30 +99,18 @@ static bool rescan_wanted;
 static bool ask_wanted;
 
 static void
-request(void)
+init(void *memory)
 {
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(MAXALIGN(sizeof(SchedulersState)));
+	ConditionVariableInit(&((SchedulersState *) memory)->changed);
 }
+
+static SharedArea area = {.name = "appflow schedulers",.size = sizeof(SchedulersState),.init = init};
 
 static void
 attach(void)
 {
-	bool		found;
-
-	if (state != NULL)
-		return;
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	state = ShmemInitStruct("appflow schedulers", sizeof(SchedulersState), &found);
-	if (!found)
-	{
-		memset(state, 0, sizeof(SchedulersState));
-		LWLockInitialize(&state->lock, LWLockNewTrancheId());
-		ConditionVariableInit(&state->changed);
-	}
-	LWLockRelease(AddinShmemInitLock);
-	LWLockRegisterTranche(state->lock.tranche, "appflow schedulers");
+	shared_area_attach(&area);
+	state = area.memory;
 }
 
 void
@@ -160,8 +146,7 @@ schedulers_init(void)
 							NULL, NULL, NULL);
 	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
 		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request;
+	shared_area_request(&area);
 	launcher_register();
 }
 

@@ -12,11 +12,9 @@
 
 #include <signal.h>
 
-#include "compat.h"
 #include "miscadmin.h"
+#include "net/shared_area.h"
 #include "storage/condition_variable.h"
-#include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 #include "worker/shared.h"
@@ -47,59 +45,45 @@ typedef struct SharedState
 
 static SharedState *shared;
 static RunSlot *own;			/* this worker's slot */
-static shmem_request_hook_type previous_request_hook;
 
 static const pg_uuid_t no_execution;
 
 static void
-request(void)
+init(void *memory)
 {
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(MAXALIGN(sizeof(SharedState)));
+	SharedState *state = memory;
+
+	ConditionVariableInit(&state->ended);
+	if (!pg_strong_random(&state->incarnation, sizeof(state->incarnation)))
+		state->incarnation = GetCurrentTimestamp();
+	for (int i = 0; i < MAX_WORKERS; i++)
+	{
+		RunProgress *progress = &state->slots[i].progress;
+
+		pg_atomic_init_u32(&state->slots[i].cancel, 0);
+		pg_atomic_init_u32(&progress->phase, PHASE_STARTING);
+		pg_atomic_init_u64(&progress->records, 0);
+		pg_atomic_init_u64(&progress->written, 0);
+		pg_atomic_init_u64(&progress->filtered, 0);
+		pg_atomic_init_u64(&progress->failed, 0);
+		pg_atomic_init_u64(&progress->bytes_read, 0);
+		pg_atomic_init_u64(&progress->bytes_written, 0);
+	}
 }
+
+static SharedArea area = {.name = "appflow",.size = sizeof(SharedState),.init = init};
 
 void
 shared_request(void)
 {
-	if (!process_shared_preload_libraries_in_progress)
-		return;
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = request;
+	shared_area_request(&area);
 }
 
 static void
 attach(void)
 {
-	bool		found;
-
-	if (shared != NULL)
-		return;
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = ShmemInitStruct("appflow", sizeof(SharedState), &found);
-	if (!found)
-	{
-		memset(shared, 0, sizeof(SharedState));
-		LWLockInitialize(&shared->lock, LWLockNewTrancheId());
-		ConditionVariableInit(&shared->ended);
-		if (!pg_strong_random(&shared->incarnation, sizeof(shared->incarnation)))
-			shared->incarnation = GetCurrentTimestamp();
-		for (int i = 0; i < MAX_WORKERS; i++)
-		{
-			RunProgress *progress = &shared->slots[i].progress;
-
-			pg_atomic_init_u32(&shared->slots[i].cancel, 0);
-			pg_atomic_init_u32(&progress->phase, PHASE_STARTING);
-			pg_atomic_init_u64(&progress->records, 0);
-			pg_atomic_init_u64(&progress->written, 0);
-			pg_atomic_init_u64(&progress->filtered, 0);
-			pg_atomic_init_u64(&progress->failed, 0);
-			pg_atomic_init_u64(&progress->bytes_read, 0);
-			pg_atomic_init_u64(&progress->bytes_written, 0);
-		}
-	}
-	LWLockRelease(AddinShmemInitLock);
-	LWLockRegisterTranche(shared->lock.tranche, "appflow");
+	shared_area_attach(&area);
+	shared = area.memory;
 }
 
 int64
