@@ -20,6 +20,7 @@ static const Connector *const apps[] = {
 	&redshift_connector,
 	&snowflake_connector,
 	&customer_profiles_connector,
+	&honeycode_connector,
 	&postgresql_connector,
 	&salesforce_connector,
 	&sap_odata_connector,

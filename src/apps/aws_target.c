@@ -22,6 +22,7 @@ char	   *aws_eventbridge_endpoint;
 char	   *aws_customer_profiles_endpoint;
 char	   *aws_redshift_data_endpoint;
 char	   *aws_glue_endpoint;
+char	   *aws_honeycode_endpoint;
 
 static const struct
 {
@@ -34,6 +35,7 @@ static const struct
 	&aws_customer_profiles_endpoint},
 	{"appflow.redshift_data_endpoint", "Where the Data API of Amazon Redshift is asked.", &aws_redshift_data_endpoint},
 	{"appflow.glue_endpoint", "Where tables of the AWS Glue Data Catalog are registered.", &aws_glue_endpoint},
+	{"appflow.honeycode_endpoint", "Where the API of Amazon Honeycode is answered.", &aws_honeycode_endpoint},
 };
 
 void
@@ -151,4 +153,18 @@ aws_target_fetch(AwsTarget *target, HttpCall *call, const char *what)
 	document = aws_target_document(target, call, what);
 	http_close(call);
 	return document;
+}
+
+char *
+aws_next_token(Jsonb *answer, const char *member, const char *before, const char *name, const char *what)
+{
+	char	   *token = jsonb_get_text(answer, member);
+
+	if (token == NULL || token[0] == '\0')
+		return NULL;
+	if (before != NULL && strcmp(token, before) == 0)
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("%s gives the same page of %s again and again", name, what));
+	return token;
 }

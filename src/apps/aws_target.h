@@ -49,6 +49,12 @@ extern Jsonb *aws_target_fetch(AwsTarget *target, HttpCall *call, const char *wh
 /* the answer's body as JSON, or an error */
 extern Jsonb *aws_target_document(const AwsTarget *target, HttpCall *call, const char *what);
 
+/*
+ * The token of the page behind an answer, from that member; NULL: it was the last.  One
+ * that was there before (NULL: none) is an error: it would lead round in a circle.
+ */
+extern char *aws_next_token(Jsonb *answer, const char *member, const char *before, const char *name, const char *what);
+
 /* The settings of the endpoints; for _PG_init. */
 extern void aws_target_define_settings(void);
 
@@ -56,5 +62,6 @@ extern char *aws_eventbridge_endpoint;
 extern char *aws_customer_profiles_endpoint;
 extern char *aws_redshift_data_endpoint;
 extern char *aws_glue_endpoint;
+extern char *aws_honeycode_endpoint;
 
 #endif							/* APPFLOW_AWS_TARGET_H */

@@ -55,7 +55,7 @@ fetch_items(AwsTarget *target, const char *path, const char *what)
 														  psprintf("%s?max-results=100&next-token=%s", path, url_encode(token)),
 														  NULL, NULL, 0, true), what);
 		items = list_concat(items, jsonb_array_containers(jsonb_get_container(answer, "Items")));
-		token = jsonb_get_text(answer, "NextToken");
+		token = aws_next_token(answer, "NextToken", token, NAME, what);
 	} while (token != NULL);
 	return items;
 }

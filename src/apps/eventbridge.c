@@ -121,7 +121,7 @@ list_buses(ConnectorSession *session, const char *path)
 			if (entity->name != NULL)
 				entities = lappend(entities, entity);
 		}
-		token = jsonb_get_text(answer, "NextToken");
+		token = aws_next_token(answer, "NextToken", token, NAME, "ListEventBuses");
 	} while (token != NULL);
 	return entities;
 }

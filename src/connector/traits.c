@@ -408,7 +408,10 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.destination_triggers = ALL_TRIGGERS,
 	},
 
-	/* UG document history: removed in May 2024 */
+	/*
+	 * UG document history: removed in May 2024.  Where its tokens come from was
+	 * never published: a path of the endpoint.
+	 */
 	[CONNECTOR_HONEYCODE] = {
 		.type = "Honeycode",
 		.key = "Honeycode",
@@ -416,11 +419,11 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.description = "Amazon Honeycode",
 		.destination = true,
 		.needs_profile = true,
-		.retired = "Amazon Honeycode has ended; use S3 or a table as the destination",
 		.destination_triggers = ALL_TRIGGERS,
 		.writes = WRITES_INSERT,
 		.auth = AUTH_OAUTH2,
 		.grants = GRANT_AUTHORIZATION_CODE,
+		.token_urls = LIST("/oauth/token"),
 	},
 
 	/* API: CustomerProfilesDestinationProperties: a domain, without a profile */

@@ -98,6 +98,14 @@ fdw_local_name(const char *name, bool as_is, List *taken)
 	return unique_name(as_is ? name : snake_case(name), taken);
 }
 
+/* 8-4-4-4-12 hexadecimal digits: a name that says nothing */
+static bool
+is_uuid(const char *name)
+{
+	return strlen(name) == 36 && strspn(name, "0123456789abcdefABCDEF-") == 36 &&
+		name[8] == '-' && name[13] == '-' && name[18] == '-' && name[23] == '-';
+}
+
 /* what an entity is called without the path that leads to it */
 static const char *
 bare_name(const Entity *entity)
@@ -112,6 +120,8 @@ bare_name(const Entity *entity)
 
 	/* a name in quotes, of this database */
 	if (of_label > 0 && entity->name[length - 1] == '"')
+		return entity->label;
+	if (of_label > 0 && is_uuid(slash != NULL ? slash + 1 : entity->name))
 		return entity->label;
 	return slash != NULL && slash[1] != '\0' ? slash + 1 : entity->name;
 }
@@ -174,8 +184,8 @@ find_entities(const TableOptions *options, const char *schema)
 		return found;
 	if (path == NULL && options->profile == NULL && !at_top)
 		path = schema;			/* a bucket that no pattern names, or a folder in one */
-	if (path == NULL && strchr(schema, '/') != NULL)
-		path = schema;
+	if (path == NULL && (strchr(schema, '/') != NULL || (top == NIL && !at_top)))
+		path = schema;			/* also of an application that does not tell what is at its top */
 	if (path != NULL)
 	{
 		foreach(lc, fdw_list_entities(options, path))

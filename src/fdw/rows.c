@@ -253,6 +253,11 @@ open_reader(Rows *rows, Request *request, const Operand *operands)
 
 	open_session(rows);
 	describe_members(rows, request);
+	if (rows->session->connector->open_reader == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_FDW_UNABLE_TO_CREATE_EXECUTION),
+				errmsg("foreign table \"%s\" cannot be read: records can be put into %s, not taken out of it",
+					   rows->options->table, session_application(rows->session)));
 	asking = request_ask(request, operands);
 	rows->asking = asking;
 

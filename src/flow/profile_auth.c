@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "apps/aws_target.h"
 #include "catalog/access.h"
 #include "catalog/secret.h"
 #include "connector/manifest_engine.h"
@@ -39,6 +40,10 @@ typedef struct Scheme
 {
 	AuthKind	kind;
 	const char *base;			/* NULL: the property instanceUrl */
+	char	  **endpoint;		/* the setting that takes the place of base unless it is empty; or NULL */
+	const char *signing_name;	/* without any token, requests are signed with the server's AWS
+								 * identity for this service; NULL: they are not */
+	const char *region;			/* of that service */
 	struct
 	{
 		const char *name;
@@ -73,6 +78,8 @@ static const Scheme schemes[CONNECTOR_TYPE_COUNT] = {
 	[CONNECTOR_REDSHIFT] = {.kind = BY_PASSWORD, .user = "username", .secret = "password"},
 	[CONNECTOR_SAP_ODATA] = {.kind = BY_PASSWORD, .user = "username", .secret = "password",
 	.service = &token_oauth, .oauth = "oAuthCredentials"},
+	[CONNECTOR_HONEYCODE] = {.kind = BY_TOKEN, .base = "https://honeycode.us-west-2.amazonaws.com",
+	.endpoint = &aws_honeycode_endpoint, .service = &token_oauth, .signing_name = "honeycode", .region = "us-west-2"},
 	[CONNECTOR_DATADOG] = {.kind = BY_HEADERS,
 	.pairs = {{"DD-API-KEY", "apiKey", ""}, {"DD-APPLICATION-KEY", "applicationKey", ""}}},
 	[CONNECTOR_DYNATRACE] = {.kind = BY_HEADERS, .pairs = {{"Authorization", "apiToken", "Api-Token "}}},
@@ -127,6 +134,9 @@ scheme_of(const ProfileRow *profile, Jsonb *own)
 	scheme = schemes[connector_traits_type(traits)];
 	if (scheme.oauth != NULL && jsonb_get_container(own, scheme.oauth) != NULL)
 		scheme.kind = BY_TOKEN;
+	if (scheme.signing_name != NULL && jsonb_get_text(own, "accessToken") == NULL &&
+		jsonb_get_text(own, "refreshToken") == NULL && jsonb_get_container(own, "oAuthRequest") == NULL)
+		scheme.kind = BY_SIGV4;
 	return scheme;
 }
 
@@ -205,6 +215,8 @@ base_url(const ProfileRow *profile, const Scheme *scheme)
 		url = region == NULL || strcmp(region, "us-west-2") == 0
 			? psprintf("https://%s.snowflakecomputing.com", account)
 			: psprintf("https://%s.%s.snowflakecomputing.com", account, region);
+	if (url == NULL && scheme->endpoint != NULL && (*scheme->endpoint)[0] != '\0')
+		url = pstrdup(*scheme->endpoint);
 	if (url == NULL && scheme->base != NULL)
 		url = pstrdup(scheme->base);
 	if (url == NULL)
@@ -649,6 +661,11 @@ make_authenticator(const ProfileRow *profile, char **base, MemoryContext context
 		authenticator->token_prefix = scheme.service->prefix;
 		authenticator->token_suffix = scheme.service->suffix;
 	}
+	else if (scheme.kind == BY_SIGV4)
+		authenticator->aws = (AwsSigner)
+		{
+			.service = scheme.signing_name,.region = scheme.region
+		};
 	else
 	{
 #define member(name) ((name) == NULL ? NULL : authenticator_keep(authenticator, jsonb_get_text(members, name)))

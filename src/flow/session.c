@@ -17,6 +17,7 @@
 #include "flow/custom_session.h"
 #include "flow/profile_auth.h"
 #include "flow/session.h"
+#include "net/aws_service.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/memutils.h"
@@ -99,6 +100,8 @@ use_profile(ConnectorSession *session, const ProfileRow *profile)
 	}
 	else
 		session->authenticator = profile_authenticator(profile, &session->base);
+	if (session->authenticator != NULL && session->authenticator->kind == BY_SIGV4)
+		aws_check_identity(session->role, "");
 }
 
 ConnectorSession *

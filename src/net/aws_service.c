@@ -97,22 +97,46 @@ aws_check_identity(Oid role, const char *otherwise)
 
 /* ---------- errors ---------- */
 
+/* bytes of a vendor's words that are shown */
+#define MAX_WORDS 2000
+
 /*
- * One line of text of an answer, in the server's encoding.  Only the first line:
- * what follows a complaint about a signature is the request with its token.
+ * What a service says on one line, in the server's encoding.  A complaint about a signature
+ * ends with the request, and the token in it, as it should have been: that is left out.
  */
 char *
 aws_clean_line(const char *text)
 {
-	int			length = strcspn(text, "\r\n");
-	char	   *line = pnstrdup(text, length);
-	bool		keep = GetDatabaseEncoding() == PG_UTF8 && pg_verify_mbstr(PG_UTF8, line, length, true);
+	const char *request = strstr(text, "The Canonical String for this request");
+	size_t		end = request == NULL ? strlen(text) : (size_t) (request - text);
+	char	   *line = palloc(end + 4);
+	size_t		length = 0;
+	bool		keep;
 
-	for (char *p = line; *p != '\0'; p++)
+	for (size_t i = 0; i < end; i++)
 	{
-		if ((unsigned char) *p < ' ' || (IS_HIGHBIT_SET(*p) && !keep))
-			*p = '?';
+		bool		space = text[i] == ' ' || text[i] == '\t' || text[i] == '\r' || text[i] == '\n';
+
+		if (!space)
+			line[length++] = (unsigned char) text[i] < ' ' ? '?' : text[i];
+		else if (text[i] == ' ' || (length > 0 && line[length - 1] != ' '))
+			line[length++] = ' ';
 	}
+	while (length > 0 && line[length - 1] == ' ')
+		length--;
+	keep = GetDatabaseEncoding() == PG_UTF8 && pg_verify_mbstr(PG_UTF8, line, length, true);
+	for (size_t i = 0; i < length && !keep; i++)
+	{
+		if (IS_HIGHBIT_SET(line[i]))
+			line[i] = '?';
+	}
+	if (length > MAX_WORDS)
+	{
+		length = pg_encoding_mbcliplen(keep ? PG_UTF8 : PG_SQL_ASCII, line, (int) length, MAX_WORDS);
+		strcpy(line + length, "...");
+	}
+	else
+		line[length] = '\0';
 	return line;
 }
 
@@ -282,6 +306,14 @@ bool
 aws_is_common(const AwsFailure *failure)
 {
 	return common_error(failure->name) >= 0;
+}
+
+bool
+aws_is_expired(HttpCall *call)
+{
+	int			known = call->status < 400 ? -1 : common_error(aws_read_failure(call).name);
+
+	return known >= 0 && common_errors[known].expired;
 }
 
 bool

@@ -40,8 +40,9 @@ extern void aws_check_identity(Oid role, const char *otherwise);
 #define AWS_MIN_SECRET 4
 
 /*
- * One line of text of an answer, in the server's encoding; a text with *** for
- * every occurrence of another; and a line without the server's credentials.
+ * What a service says, on one line of at most 2,000 bytes and in the server's encoding; a
+ * text with *** for every occurrence of another; and such a line without the server's
+ * credentials.
  */
 extern char *aws_clean_line(const char *text);
 extern char *aws_without_secret(char *text, const char *secret);
@@ -58,6 +59,9 @@ extern AwsFailure aws_read_failure(HttpCall *call);
 
 /* our exception for it */
 extern AppflowException aws_exception(const AwsFailure *failure, int status);
+
+/* Does an answer say that the credentials of the request have expired? */
+extern bool aws_is_expired(HttpCall *call);
 
 /* Is it one that every service has? */
 extern bool aws_is_common(const AwsFailure *failure);

@@ -349,7 +349,6 @@ profile_check(const ProfileRow *profile, Jsonb *credentials, const ConnectorRow 
 		case CONNECTOR_SLACK:
 		case CONNECTOR_ZENDESK:
 		case CONNECTOR_GOOGLE_ANALYTICS:
-		case CONNECTOR_HONEYCODE:
 		case CONNECTOR_PARDOT:
 			check_authorization_code(traits, own);
 			break;

@@ -291,8 +291,8 @@ misbehave();
 like(call('list_connector_entities', '{"connectorProfileName": "nobody"}'), qr/^WF404 /, 'entities of nobody');
 like(call('list_connector_entities', '{}'), qr/^WF400 connectorProfileName is missing/, 'of what');
 like(call('list_connector_entities', '{"connectorType": "Slack"}'), qr/^WF400 .*needs a connector profile/, 'of a type');
-like(call('list_connector_entities', '{"connectorProfileName": "p-Honeycode"}'), qr/^WF405 connector type "Honeycode" cannot move records in this version/, 'of a connector that cannot connect yet');
-like(call('describe_connector_entity', '{"connectorProfileName": "p-Honeycode", "connectorEntityName": "x"}'), qr/^WF405 /, 'nor for fields');
+is(call('list_connector_entities', '{"connectorProfileName": "p-Honeycode"}'), '{"connectorEntityMap": {"Objects": []}}', 'of a connector that does not tell what is at its top');
+like(call('describe_connector_entity', '{"connectorProfileName": "p-Honeycode", "connectorEntityName": "x"}'), qr/^WF400 "x" is not of the form workbook/, 'fields of what cannot be');
 like(call('list_connector_entities', '{"connectorProfileName": "c1", "nextToken": "AAAA"}'), qr/^WF400 nextToken/, 'a wrong token');
 
 # tables

@@ -144,7 +144,7 @@ sql(q{
 			'destinationFlowConfigList', jsonb_build_array(jsonb_build_object('connectorType', d.t, 'connectorProfileName', 'pair-' || d.t,
 				'destinationConnectorProperties', jsonb_build_object(d.t,
 					'{"object": "x", "bucketName": "upsolver-appflow-x", "bucketPrefix": "x", "intermediateBucketName": "bucket", "entityName": "x", "objectPath": "x", "domainName": "domain",
-					"s3OutputFormatConfig": {"prefixConfig": {"prefixType": "PATH"}}}'::jsonb))),
+					"s3OutputFormatConfig": {"prefixConfig": {"prefixType": "PATH"}}}'::jsonb || CASE d.t WHEN 'Honeycode' THEN '{"object": "x/y"}' ELSE '{}' END::jsonb))),
 			'tasks', '[{"taskType": "Map_all", "sourceFields": [], "taskProperties": {}}]'::jsonb))) AS outcome
 	FROM unnest(appflow.connector_types()) s (t), unnest(appflow.connector_types()) d (t), unnest('{OnDemand,Scheduled,Event}'::text[]) g (t)
 	WHERE (appflow.connector_configuration(s.t) ->> 'canUseAsSource')::boolean
