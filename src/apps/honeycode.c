@@ -265,11 +265,13 @@ characters(const char *text)
 	return count;
 }
 
-/* a number of days, without zeros at its end */
+/* a number of days that tells microseconds apart, without zeros at its end */
 static char *
 days_text(int64 days, int64 micros)
 {
-	char	   *text = psprintf("%.11f", (double) (days + EPOCH_DAY) + (double) micros / DAY_MICROS);
+	/* 10^12 parts of a day, rounded: 10^12 / DAY_MICROS is 625 / 54 */
+	int64		parts = (micros * 625 + 27) / 54;
+	char	   *text = psprintf(INT64_FORMAT ".%012lld", days + EPOCH_DAY, (long long) parts);
 	size_t		length = strlen(text);
 
 	while (text[length - 1] == '0')

@@ -8,6 +8,7 @@
 //	GET  /_rows      rows of the table Orders, by names of columns
 //	GET  /_tokens    grants asked for
 //	POST /_answers   [{status, headers, body, text, cut, silent}], one a request; cut: "before" or "after" it was done
+//	and what ../http/faults.js has
 //	POST /_expire    {status}: tokens have expired, and such answers say it
 
 'use strict';
@@ -15,6 +16,7 @@
 const crypto = require('crypto');
 const http = require('http');
 const { complaint } = require('../appflow/sigv4.js');
+const { Faults } = require('../http/faults.js');
 
 const [key, secret, prefix = 'planted'] = process.argv.slice(2);
 const id = (kind, n) => `${kind}0000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
@@ -82,8 +84,7 @@ function page(list, query, sizes) {
 // days since the day before 1900 began, as the reference tells of raw values
 const shown = (fact, format) => {
 	if (!['DATE', 'DATE_TIME', 'TIME'].includes(format) || fact === '') return fact;
-	const micros = Math.round(Number(fact) * 86400e6);
-	const text = new Date(micros / 1000 - 25569 * 86400e3).toISOString();
+	const text = new Date(Math.round((Number(fact) - 25569) * 86400e3)).toISOString();
 	return format === 'DATE' ? text.slice(0, 10) : format === 'TIME' ? text.slice(11, 23) : text;
 };
 
@@ -170,6 +171,7 @@ const controls = {
 	'/_expire': (body) => { generation++; expired = JSON.parse(body).status; return {}; },
 };
 
+const faults = new Faults();
 const server = http.createServer((request, response) => {
 	const pieces = [];
 	request.on('data', (piece) => pieces.push(piece));
@@ -177,10 +179,16 @@ const server = http.createServer((request, response) => {
 		const body = Buffer.concat(pieces);
 		const url = new URL(request.url, 'http://x');
 		if (controls[url.pathname]) return reply(response, 200, controls[url.pathname](body));
+		const told = faults.control(url.pathname, body);
+		if (told !== undefined) return reply(response, 200, told);
 		if (url.pathname === '/oauth/token') return grant(response, body);
+		const fault = faults.due(`${request.method} ${request.url}`, response);
+		if (fault === 'html') return undefined;
+		if (fault === 'expire') generation++;
 		const refused = wrong(request, body);
 		log.push({ method: request.method, url: request.url, body: String(body), accepted: !refused });
 		if (refused) return reply(response, refused[2] || 403, { message: refused[1] }, { 'x-amzn-ErrorType': refused[0] });
+		if (fault === 'throttle') return reply(response, 429, { message: 'Rate exceeded' }, { 'x-amzn-ErrorType': 'ThrottlingException' });
 		const next = answers.shift();
 		if (next && next.silent) return undefined;
 		if (next && next.cut === 'before') return request.socket.destroy();
