@@ -24,6 +24,13 @@ typedef struct ManifestTexts
 	const char **items;
 } ManifestTexts;
 
+/* texts, each alone or several side by side */
+typedef struct ManifestLists
+{
+	int			count;
+	ManifestTexts *items;
+} ManifestLists;
+
 typedef struct ManifestPair
 {
 	const char *name;
@@ -199,6 +206,7 @@ typedef struct ManifestRead
 	ManifestTexts lacks;		/* fields that it does not tell */
 	const char *records;
 	int			may_lack_records;
+	ManifestLists unnest;		/* paths of arrays within a record */
 	ManifestPaging paging;
 	const char *field_separator;
 	ManifestQuery query;
@@ -371,7 +379,7 @@ typedef struct ManifestErrors
 {
 	ManifestTexts code;
 	ManifestTexts message;
-	ManifestCondition failed;
+	ManifestConditions failed;	/* one of them is enough */
 	ManifestTexts expired;
 	ManifestTexts throttled;
 	struct

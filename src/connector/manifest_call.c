@@ -110,7 +110,7 @@ verdict_of(const ManifestErrors *errors, HttpCall *call)
 	if (arena == NULL)
 		return verdict;
 	tree = unconstify(JsonTree *, manifest_body(call, arena));
-	if (tree != NULL && (call->status >= 400 || manifest_holds(&errors->failed, manifest_lookup_tree, tree)))
+	if (tree != NULL && (call->status >= 400 || manifest_failed(errors, manifest_lookup_tree, tree)))
 	{
 		const char *code = manifest_first_text(&errors->code, manifest_lookup_tree, tree);
 
@@ -432,6 +432,17 @@ manifest_holds(const ManifestCondition *condition, ManifestLookup lookup, void *
 	return text != NULL && text[0] != '\0' && strcmp(text, "false") != 0;
 }
 
+bool
+manifest_failed(const ManifestErrors *errors, ManifestLookup lookup, void *arg)
+{
+	for (int i = 0; i < errors->failed.count; i++)
+	{
+		if (manifest_holds(&errors->failed.items[i], lookup, arg))
+			return true;
+	}
+	return false;
+}
+
 const char *
 manifest_lookup_tree(void *tree, const char *path)
 {
@@ -571,7 +582,7 @@ manifest_fetch(ConnectorSession *session, HttpCall *call, const char *what, Aren
 					   session_application(session), what, (uint64) error.line, (uint64) error.column, error.message,
 					   shown_body(session, call)),
 				errhint("Is the URL of connector profile \"%s\" right?", session->profile_name));
-	if (manifest_holds(&errors->failed, manifest_lookup_tree, tree))
+	if (manifest_failed(errors, manifest_lookup_tree, tree))
 		manifest_fail(session, call, what);
 	return tree;
 }

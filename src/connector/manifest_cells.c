@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "codec/text.h"
 #include "connector/manifest_engine.h"
 #include "record/errors.h"
@@ -20,6 +22,9 @@
 
 /* seconds that a text of an epoch may have: years beyond any calendar are no times */
 #define MAX_SECONDS INT64CONST(9000000000000)
+
+/* ... and of a double: 2255 */
+#define MAX_EXACT_MILLISECONDS 9.0e12
 
 /* ---------- formats ---------- */
 
@@ -157,6 +162,32 @@ parse_seconds(const char *text, size_t length, int64 *micros)
 	return dot + 1 != length;
 }
 
+/* also as doubles are written: 1430311800000.0, 1.4303118E12 */
+static bool
+parse_milliseconds(const Cell *cell, int64 *micros)
+{
+	int64		milliseconds;
+	double		value;
+	char		text[40];
+
+	if (text_parse_int64(cell->data, cell->length, &milliseconds))
+	{
+		*micros = milliseconds * 1000;
+		return milliseconds <= MAX_SECONDS * 1000 && milliseconds >= -MAX_SECONDS * 1000;
+	}
+	if (cell->kind != CELL_NUMBER || cell->length >= sizeof(text))
+		return false;
+	memcpy(text, cell->data, cell->length);
+	text[cell->length] = '\0';
+	value = strtod(text, NULL);
+
+	/* a double has all microseconds of these */
+	if (!(fabs(value) < MAX_EXACT_MILLISECONDS))
+		return false;
+	*micros = (int64) rint(value * 1000);
+	return true;
+}
+
 bool
 manifest_parse_time(ManifestFormat format, FieldType type, Cell *cell)
 {
@@ -173,10 +204,8 @@ manifest_parse_time(ManifestFormat format, FieldType type, Cell *cell)
 				return false;
 			break;
 		case FORMAT_EPOCH_MILLISECONDS:
-			if (!text_parse_int64(cell->data, cell->length, &micros) || micros > MAX_SECONDS * 1000 ||
-				micros < -MAX_SECONDS * 1000)
+			if (!parse_milliseconds(cell, &micros))
 				return false;
-			micros *= 1000;
 			break;
 		case FORMAT_DATETIME:
 			if (!text_parse_datetime(cell->data, cell->length, &micros, &has_zone))
@@ -223,8 +252,8 @@ selector_parse(const char *path)
 	return selector;
 }
 
-static Cell
-cell_of_tree(const JsonTree *tree, Batch *batch)
+Cell
+manifest_cell(const JsonTree *tree, Batch *batch)
 {
 	ByteBuffer	text = {0};
 	Cell		cell;
@@ -284,7 +313,7 @@ selector_apply(const Selector *selector, const Cell *base, Batch *batch, uint32 
 		if (text == NULL || strcmp(text, selector->value) != 0)
 			continue;
 		found = json_tree_find(element, selector->rest);
-		return found == NULL ? cell_null() : cell_of_tree(found, batch);
+		return found == NULL ? cell_null() : manifest_cell(found, batch);
 	}
 	return cell_null();
 }

@@ -177,6 +177,18 @@ check_read(Check *check, const ManifestEntity *entity, const ManifestRead *read)
 			(read->order->paging->kind == PAGING_KEY || !check_paging(check, "order.paging", read, read->order->paging)))
 			return fail(check, "order.paging", "pages by key are in no other order");
 	}
+	for (int i = 0; i < read->unnest.count; i++)
+	{
+		for (int k = 0; k < read->unnest.items[i].count; k++)
+		{
+			if (read->unnest.items[i].items[k][0] == '\0' || strchr(read->unnest.items[i].items[k], '[') != NULL)
+				return fail(check, "unnest", "\"%.60s\" is not the path of an array", read->unnest.items[i].items[k]);
+		}
+		if (read->unnest.items[i].count == 0)
+			return fail(check, "unnest", "a step names no array");
+	}
+	if (read->unnest.count > 0 && (read->paging.kind == PAGING_KEY || read->paging.kind == PAGING_TIME))
+		return fail(check, "unnest", "it does not go with paging of the kinds key and time");
 	if (read->distinct.count > 0 && read->paging.kind != PAGING_TIME)
 		return fail(check, "distinct", "it goes with paging of the kind time");
 	for (int i = 0; i < read->distinct.count; i++)

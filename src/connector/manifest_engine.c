@@ -148,6 +148,9 @@ value_of(const ManifestValues *values, const char *name)
 		return NULL;
 	if (strncmp(name, "entity.", 7) == 0)
 		return entity_piece(values->entity, dot + 1);
+	if (strncmp(name, "ago.", 4) == 0)
+		return values->shown ? psprintf("{%s}", name) :
+			psprintf(INT64_FORMAT, (values->moment != 0 ? values->moment : (int64) time(NULL)) - atoi(dot + 1));
 	if (strncmp(name, "property.", 9) == 0)
 	{
 		char	   *value = property(values->session, dot + 1);

@@ -9,6 +9,7 @@
  * manifest_entity.c	entities, and their fields
  * manifest_plan.c		filters, order and fields of a read request
  * manifest_read.c		reading, page by page
+ * manifest_unnest.c	records of arrays within a record
  * manifest_cells.c		cells as the application writes them, and as we do
  * manifest_record.c	records as the JSON that is sent
  * manifest_write.c		writing, jobs
@@ -71,6 +72,7 @@ typedef struct ManifestValues
 	const JsonTree *record_of;	/* {record.PATH} */
 	const char *lineage;
 	const char *job;
+	int64		moment;			/* what {ago.N} counts from, seconds since 1970; 0: the current time */
 
 	/* writing: the id fields and their values; JSON text */
 	int			nids;
@@ -131,6 +133,7 @@ extern char *manifest_show_call(ConnectorSession *session, const ManifestCall *c
 typedef const char *(*ManifestLookup) (void *arg, const char *path);
 
 extern bool manifest_holds(const ManifestCondition *condition, ManifestLookup lookup, void *arg);
+extern bool manifest_failed(const ManifestErrors *errors, ManifestLookup lookup, void *arg);
 extern const char *manifest_lookup_tree(void *tree, const char *path);
 extern const char *manifest_first_text(const ManifestTexts *paths, ManifestLookup lookup, void *arg);
 
@@ -269,8 +272,44 @@ typedef struct Selector
 /* NULL: the path has none */
 extern Selector *selector_parse(const char *path);
 
+/* a value of a document as a cell of the batch */
+extern Cell manifest_cell(const JsonTree *tree, Batch *batch);
+
 /* its value in the raw JSON of the base */
 extern Cell selector_apply(const Selector *selector, const Cell *base, Batch *batch, uint32 row);
+
+/* ---------- manifest_unnest.c ---------- */
+
+typedef struct Unnest Unnest;
+
+/* For the steps of a way to read; in the current memory context. */
+extern Unnest *unnest_create(const ManifestRead *read);
+
+/* members of a record that arrays are in; NULL at the end */
+extern const char *unnest_base(const Unnest *unnest, int number);
+
+/* Whether a path leads into one of these; place: what unnest_value() wants. */
+typedef struct UnnestPlace
+{
+	int			base;
+	int			step;			/* -1: of the record itself */
+	int			array;			/* of that step */
+	const char *rest;			/* behind it */
+} UnnestPlace;
+
+extern bool unnest_find(const Unnest *unnest, const char *path, UnnestPlace *place);
+
+/*
+ * Begin with a record: a cell of raw JSON (or null) for each base.  Raises an error
+ * if arrays that belong together differ; where is the record, for its message.
+ */
+extern void unnest_begin(Unnest *unnest, const Cell *const *bases, const Batch *batch, uint32 row);
+
+/* The next combination of elements; false: there are no more. */
+extern bool unnest_next(Unnest *unnest);
+
+/* what is at a place; NULL: nothing */
+extern const JsonTree *unnest_value(const Unnest *unnest, const UnnestPlace *place);
 
 /* ---------- manifest_read.c, manifest_write.c ---------- */
 

@@ -80,6 +80,7 @@ const char *const manifest_exceptions[] = {
 const TemplateValue template_values[] = {
 	{"property.", OF_PROPERTY},
 	{"apiVersion", OF_ALL},
+	{"ago.", OF_ALL},
 	{"entity", OF_ENTITY},
 	{"entity.", OF_ENTITY},
 	{"setting.", OF_SETTING},
@@ -212,6 +213,7 @@ static const Key read_keys[] = {
 	{"when", KEY_NAME, AT(ManifestRead, when_filtered), .names = when_names},
 	{"settled", KEY_POINTER, AT(ManifestRead, settled), .table = &settled},
 	{"lacks", KEY_TEXTS, AT(ManifestRead, lacks)},
+	{"unnest", KEY_TEXT_LISTS, AT(ManifestRead, unnest)},
 	{"fieldSeparator", KEY_TEXT, AT(ManifestRead, field_separator)},
 	{"query", KEY_OBJECT, AT(ManifestRead, query), .table = &query},
 	{"filters", KEY_OBJECTS, AT(ManifestRead, filters), .table = &filter},
@@ -349,7 +351,7 @@ TABLE(exception, ManifestException);
 static const Key errors_keys[] = {
 	{"code", KEY_TEXTS, AT(ManifestErrors, code)},
 	{"message", KEY_TEXTS, AT(ManifestErrors, message)},
-	{"failed", KEY_OBJECT, AT(ManifestErrors, failed), .table = &condition},
+	{"failed", KEY_OBJECT_OR_OBJECTS, AT(ManifestErrors, failed), .table = &condition},
 	{"expired", KEY_TEXTS, AT(ManifestErrors, expired)},
 	{"throttled", KEY_TEXTS, AT(ManifestErrors, throttled)},
 	{"exceptions", KEY_OBJECTS, AT(ManifestErrors, exceptions), .table = &exception},

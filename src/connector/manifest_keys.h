@@ -50,6 +50,7 @@ typedef enum KeyKind
 	KEY_TEMPLATE,
 	KEY_TEXTS,					/* one, or an array */
 	KEY_TEMPLATES,
+	KEY_TEXT_LISTS,				/* an array of KEY_TEXTS */
 	KEY_PAIRS,					/* object of texts */
 	KEY_TEMPLATE_PAIRS,
 	KEY_TYPE_PAIRS,				/* object of names of types */

@@ -342,6 +342,28 @@ read_texts(Parser *parser, const JsonTree *tree, ManifestTexts *texts, bool temp
 }
 
 static bool
+read_text_lists(Parser *parser, const JsonTree *tree, ManifestLists *lists)
+{
+	int			i = 0;
+
+	if (!want(parser, tree, JSON_TREE_ARRAY))
+		return false;
+	lists->items = allocate(parser, sizeof(ManifestTexts) * (size_t) tree->count);
+	if (lists->items == NULL)
+		return false;
+	for (const JsonTree *item = tree->first; item != NULL; item = item->next)
+	{
+		size_t		before = enter(parser, NULL, i);
+
+		if (!read_texts(parser, item, &lists->items[i++], false, 0))
+			return false;
+		leave(parser, before);
+	}
+	lists->count = i;
+	return true;
+}
+
+static bool
 read_pairs(Parser *parser, const JsonTree *tree, ManifestPairs *pairs, KeyKind kind, unsigned may)
 {
 	if (!want(parser, tree, JSON_TREE_OBJECT))
@@ -520,6 +542,8 @@ read_value(Parser *parser, const Key *key, const JsonTree *tree, void *target, u
 		case KEY_TEXTS:
 		case KEY_TEMPLATES:
 			return read_texts(parser, tree, target, key->kind == KEY_TEMPLATES, may);
+		case KEY_TEXT_LISTS:
+			return read_text_lists(parser, tree, target);
 		case KEY_PAIRS:
 		case KEY_TEMPLATE_PAIRS:
 		case KEY_TYPE_PAIRS:

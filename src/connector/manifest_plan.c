@@ -724,6 +724,7 @@ manifest_plan(ConnectorSession *session, ReadRequest *request, const Schema *des
 	plan->described = described;
 	plan->values.session = session;
 	plan->values.entity = request->entity;
+	plan->values.moment = (int64) time(NULL);
 	plan->values.settings = jsonb_get_container(request->properties, "customProperties");
 	if (plan->entity->read.count == 0)
 		ereport(ERROR,

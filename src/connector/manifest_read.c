@@ -32,6 +32,8 @@ typedef struct Column
 	int			from;			/* another column that has its value, or -1 */
 	Selector   *selector;		/* of an element in that one, or NULL */
 	Cell	   *constant;		/* or this for all */
+	bool		unnested;		/* or what is at this place of the arrays within the record */
+	UnnestPlace place;
 	FieldType	type;
 	ManifestFormat format;		/* of times; FORMAT_ISO: as they are */
 	const char *null;			/* a text that means null, or NULL */
@@ -69,6 +71,15 @@ typedef struct ManifestReader
 	int			ncolumns;
 	const char **paths;
 	int			key_column;		/* paging by key; or -1 */
+
+	/* records within records */
+	Unnest	   *unnest;			/* NULL: there are none */
+	int		   *bases;			/* columns of what it takes apart */
+	const Cell **base_cells;
+	Batch	   *outer;			/* records as they came */
+	uint32		outer_row;		/* the one that is taken apart */
+	uint64		outer_records;	/* so far */
+	bool		within;			/* it has been begun */
 
 	int64		skip;
 	int64		left;			/* NO_LIMIT: all */
@@ -113,8 +124,9 @@ want_envelope(ManifestReader *reader)
 	want_path(reader, paging->more.path);
 	want_path(reader, paging->last.path);
 	want_path(reader, paging->total);
-	want_path(reader, errors->failed.path);
-	if (errors->failed.path == NULL)
+	for (int i = 0; i < errors->failed.count; i++)
+		want_path(reader, errors->failed.items[i].path);
+	if (errors->failed.count == 0)
 		return;
 	for (int i = 0; i < errors->code.count; i++)
 		want_path(reader, errors->code.items[i]);
@@ -188,7 +200,7 @@ check(void *arg, const RecordPage *page)
 	const ManifestErrors *errors = &manifest_of(reader->session)->errors;
 
 	look_into(reader, page);
-	if (manifest_holds(&errors->failed, lookup_page, reader))
+	if (manifest_failed(errors, lookup_page, reader))
 		manifest_raise(reader->session, page->call, reader->what,
 					   manifest_first_text(&errors->code, lookup_page, reader),
 					   manifest_first_text(&errors->message, lookup_page, reader));
@@ -358,12 +370,8 @@ note_key(ManifestReader *reader, const Batch *batch)
 }
 
 static void
-adapt(void *arg, const RecordPage *page, Batch *batch)
+change_cells(ManifestReader *reader, Batch *batch)
 {
-	ManifestReader *reader = arg;
-
-	if (reader->key_column >= 0)
-		note_key(reader, batch);
 	for (int i = 0; i < reader->ncolumns; i++)
 	{
 		if (reader->columns[i].from >= 0 || reader->columns[i].constant != NULL)
@@ -378,6 +386,17 @@ adapt(void *arg, const RecordPage *page, Batch *batch)
 	}
 	if (manifest_of(reader->session)->empty_is_null)
 		empty_to_null(batch);
+}
+
+static void
+adapt(void *arg, const RecordPage *page, Batch *batch)
+{
+	ManifestReader *reader = arg;
+
+	if (reader->key_column >= 0)
+		note_key(reader, batch);
+	if (reader->unnest == NULL)
+		change_cells(reader, batch);
 	if (reader->ndistinct > 0)
 		drop_seen(reader, page, batch);
 }
@@ -429,6 +448,32 @@ no_path(int number)
 	return psprintf("\001%d", number);
 }
 
+/* columns that are in arrays within the record, and hidden ones for the members that have these */
+static void
+unnest_columns(ManifestReader *reader, int *count)
+{
+	const char *base;
+	int			n = 0;
+
+	for (int i = 0; i < *count; i++)
+	{
+		Column	   *column = &reader->columns[i];
+
+		column->unnested = column->from < 0 && column->constant == NULL &&
+			unnest_find(reader->unnest, reader->paths[i], &column->place);
+		if (column->unnested)
+			reader->paths[i] = no_path(i);
+	}
+	for (; (base = unnest_base(reader->unnest, n)) != NULL; n++)
+	{
+		Field	   *field = schema_add(reader->plan->schema, no_path(*count), FIELD_STRING);
+
+		field->hidden = true;
+		reader->bases[n] = *count;
+		reader->paths[(*count)++] = base;
+	}
+}
+
 /* what each field of the schema is made of; appends the hidden ones that this takes */
 static void
 make_columns(ManifestReader *reader)
@@ -438,6 +483,9 @@ make_columns(ManifestReader *reader)
 	int			asked = schema->nfields;
 	int			room = 2 * asked + read->distinct.count + 1;
 	int			count = asked;
+
+	for (int i = 0; i < read->unnest.count; i++)
+		room += read->unnest.items[i].count;
 
 	reader->columns = palloc0(sizeof(Column) * room);
 	reader->paths = palloc0(sizeof(char *) * room);
@@ -489,6 +537,13 @@ make_columns(ManifestReader *reader)
 								   field != NULL && field->path != NULL ? field->path : read->distinct.items[i]);
 		reader->distinct[reader->ndistinct++] = found;
 	}
+	if (read->unnest.count > 0)
+	{
+		reader->unnest = unnest_create(read);
+		reader->bases = palloc(sizeof(int) * room);
+		reader->base_cells = palloc(sizeof(Cell *) * room);
+		unnest_columns(reader, &count);
+	}
 	reader->ncolumns = count;
 }
 
@@ -512,6 +567,69 @@ cut(ManifestReader *reader, Batch *batch)
 	batch->nrows = kept;
 }
 
+/* ---------- records within records ---------- */
+
+static void
+begin_within(ManifestReader *reader)
+{
+	for (int i = 0; unnest_base(reader->unnest, i) != NULL; i++)
+		reader->base_cells[i] = &reader->outer->columns[reader->bases[i]][reader->outer_row];
+	unnest_begin(reader->unnest, reader->base_cells, reader->outer, reader->outer_row);
+	reader->within = true;
+}
+
+/* a row of what the arrays have now, and of what is beside them */
+static void
+add_row(ManifestReader *reader, Batch *batch)
+{
+	for (int i = 0; i < batch->ncolumns; i++)
+	{
+		const Column *column = i < reader->ncolumns ? &reader->columns[i] : NULL;
+		const JsonTree *tree;
+
+		if (column == NULL || !column->unnested)
+		{
+			batch->columns[i][batch->nrows] = reader->outer->columns[i][reader->outer_row];
+			continue;
+		}
+		tree = unnest_value(reader->unnest, &column->place);
+		batch->columns[i][batch->nrows] = tree == NULL ? cell_null() : manifest_cell(tree, batch);
+	}
+	batch->nrows++;
+}
+
+/* The next rows; cells lead into the records that they are of, which stay until the next call. */
+static bool
+next_within(ManifestReader *reader, Batch *batch)
+{
+	while (batch->nrows == 0)
+	{
+		if (reader->outer_row == reader->outer->nrows)
+		{
+			batch_reset(reader->outer);
+			reader->outer_row = 0;
+			if (!reader->pages->next(reader->pages, reader->outer))
+				return false;
+			reader->outer->first_record = reader->outer_records + 1;
+			reader->outer_records += reader->outer->nrows;
+			while (batch->ncolumns < reader->outer->ncolumns)
+				(void) batch_add_column(batch);
+		}
+		for (; reader->outer_row < reader->outer->nrows; reader->outer_row++)
+		{
+			if (!reader->within)
+				begin_within(reader);
+			while (batch->nrows < BATCH_ROWS && unnest_next(reader->unnest))
+				add_row(reader, batch);
+			if (batch->nrows == BATCH_ROWS)
+				break;
+			reader->within = false;
+		}
+	}
+	change_cells(reader, batch);
+	return true;
+}
+
 static bool
 reader_next(RecordReader *base, Batch *batch)
 {
@@ -519,7 +637,7 @@ reader_next(RecordReader *base, Batch *batch)
 
 	while (reader->left != 0)
 	{
-		bool		more = reader->pages->next(reader->pages, batch);
+		bool		more = reader->unnest != NULL ? next_within(reader, batch) : reader->pages->next(reader->pages, batch);
 
 		base->bytes = reader->pages->bytes;
 		base->pages = reader->pages->pages;
@@ -538,7 +656,8 @@ reader_ready(RecordReader *base)
 {
 	ManifestReader *reader = (ManifestReader *) base;
 
-	return reader->left == 0 || reader->pages->ready(reader->pages);
+	return reader->left == 0 || (reader->unnest != NULL && reader->outer_row < reader->outer->nrows) ||
+		reader->pages->ready(reader->pages);
 }
 
 static void
@@ -581,11 +700,13 @@ open_pages(ConnectorSession *session, ReadRequest *request, ReadPlan *plan)
 	source.may_lack_records = plan->read->may_lack_records;
 	source.next_page = next_page;
 	source.fail = fail;
-	source.check = manifest_of(session)->errors.failed.path == NULL ? NULL : check;
+	source.check = manifest_of(session)->errors.failed.count == 0 ? NULL : check;
 	source.adapt = adapt;
 	source.arg = reader;
 	source.limit_hint = request->limit_taken ? request->limit + request->offset : request->limit_hint;
 	reader->pages = page_reader_open(&source);
+	if (reader->unnest != NULL)
+		reader->outer = batch_create(plan->schema->nfields);
 	reader->base.schema = reader->pages->schema;
 	reader->base.next = reader_next;
 	reader->base.close = reader_close;

@@ -308,8 +308,8 @@ finish_call(ManifestWriter *writer, HttpCall *call)
 	}
 	if (answer == NULL && (write->results != NULL || write->job != NULL))
 		wrong_outcomes(writer, call, http_body(call, &length) == NULL || length == 0 ? "it is empty" : "it is not JSON");
-	if (answer != NULL && manifest_holds(&manifest_of(writer->session)->errors.failed, manifest_lookup_tree,
-										 unconstify(JsonTree *, answer)))
+	if (answer != NULL && manifest_failed(&manifest_of(writer->session)->errors, manifest_lookup_tree,
+										  unconstify(JsonTree *, answer)))
 	{
 		refused(writer, call, answer);
 		return;

@@ -283,6 +283,28 @@ const routes = {
     }
     reply(res, 200, `${text}],"next":${from + 1000 < count ? `"${mark(from + 1000)}"` : null}}`)
   },
+  // points of series in two more levels of arrays; three series to a page, the second one empty; trouble.points in each
+  'nested/books' (req, res, query) {
+    const from = query.has('cursor') ? unmark(query.get('cursor')) : 0
+    const count = Number(trouble.points || 4)
+    const result = [0, 1, 2].map((i) => ({
+      id: from + i,
+      unit: 'EUR',
+      data: i === 1 ? [] : ['a', 'b'].map((host, k) => ({
+        dimensions: [host, `d${from + i}`],
+        map: { host },
+        times: Array.from({ length: count }, (_, n) => 1767225600000 + n * 60000),
+        values: Array.from({ length: count }, (_, n) => (n % 4 === 3 ? null : (from + i) * 1000000 + k * 100000 + n + 0.5))
+      }))
+    }))
+    reply(res, 200, { status: trouble.status || 'ok', error: trouble.text, result, next: from + 3 < 9 ? mark(from + 3) : null })
+  },
+  'pairs/books' (req, res) {
+    reply(res, 200, `{"series":[{"scope":"host:a","pointlist":[[1767225600000.0,1.5],[1.76722566E12,null],[1767225720000,"x"]]},{"scope":"host:b","pointlist":[[1767225600000,${'9'.repeat(25)}.25]]},{"scope":"host:c","pointlist":null},{"scope":"host:d"}]}`)
+  },
+  'grid/books' (req, res) {
+    reply(res, 200, { data: { xValues: ['2026-01-01', '2026-01-02', '2026-01-03'], series: [[1, 2, 3], [4, 5, 6]], seriesLabels: ['a', 'b'] }, asked: req.url })
+  },
   'ratelimit/books' (req, res, query) {
     const left = trouble.left === undefined ? 1 : Number(trouble.left)
     reply(res, 200, { books: books.slice(0, 2) }, { 'X-Left': String(left), 'X-Reset': String(trouble.reset || 1) })
