@@ -17,15 +17,12 @@
 #include "codec/csv_reader.h"
 #include "codec/json_reader.h"
 #include "compat.h"
+#include "connector/stream_buffer.h"
 #include "miscadmin.h"
 #include "record/errors.h"
 #include "record/infer.h"
 #include "record/jsonb_access.h"
 #include "utils/memutils.h"
-
-/* bytes asked for at a time, and the largest record that is taken */
-#define BUFFER_SIZE (1024 * 1024)
-#define BUFFER_MAX (64 * 1024 * 1024)
 
 typedef struct S3Reader
 {
@@ -49,13 +46,7 @@ typedef struct S3Reader
 	ObjectReader *object;		/* being read; NULL: none */
 	MemoryContext object_context;
 	char	   *object_name;	/* s3://bucket/key */
-	bool		at_end;			/* all bytes of the object are in the buffer */
-	bool		starved;		/* the codec cannot go on without more bytes */
-
-	char	   *buffer;
-	size_t		capacity;
-	size_t		start;			/* bytes in use: buffer[start .. start + length) */
-	size_t		length;
+	StreamBuffer buffer;		/* of the object's bytes */
 } S3Reader;
 
 static void
@@ -98,9 +89,7 @@ open_next_object(S3Reader *reader)
 	reader->object = store_read(reader->store, reader->bucket, info.key);
 	MemoryContextSwitchTo(old);
 	reader->base.pages++;
-	reader->at_end = false;
-	reader->starved = true;
-	reader->start = reader->length = 0;
+	stream_buffer_restart(&reader->buffer);
 	if (reader->json != NULL)
 		json_reader_restart(reader->json->object);
 	else
@@ -115,43 +104,24 @@ close_object(S3Reader *reader)
 	reader->object = NULL;
 }
 
-/* get more bytes behind those that are still in use */
+static size_t
+read_bytes(void *arg, char *to, size_t room)
+{
+	S3Reader   *reader = arg;
+	size_t		got = object_read(reader->object, to, room);
+
+	reader->base.bytes += got;
+	return got;
+}
+
 static void
 fill_buffer(S3Reader *reader)
 {
-	if (reader->start > 0)
-	{
-		memmove(reader->buffer, reader->buffer + reader->start, reader->length);
-		reader->start = 0;
-	}
-	if (reader->length == reader->capacity)
-	{
-		if (reader->capacity >= BUFFER_MAX)
-			ereport(ERROR,
-					appflow_error(WF_CONNECTOR),
-					errmsg("object \"%s\" has a record of more than %d MB", reader->object_name,
-						   BUFFER_MAX / (1024 * 1024)));
-		reader->capacity *= 2;
-		reader->buffer = repalloc(reader->buffer, reader->capacity);
-	}
-
-	/* fill it up: small batches cost more than waiting */
-	while (reader->length < reader->capacity)
-	{
-		size_t		got;
-
-		CHECK_FOR_INTERRUPTS();
-		got = object_read(reader->object, reader->buffer + reader->length,
-						  reader->capacity - reader->length);
-		if (got == 0)
-		{
-			reader->at_end = true;
-			break;
-		}
-		reader->length += got;
-		reader->base.bytes += got;
-	}
-	reader->starved = false;
+	/* small batches cost more than waiting */
+	if (!stream_buffer_fill(&reader->buffer, STREAM_BUFFER_FULL, read_bytes, reader))
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("object \"%s\" has a record of more than %d MB", reader->object_name, STREAM_BUFFER_MAX_MB));
 }
 
 pg_noreturn static void malformed(const S3Reader *reader, const CodecError *error);
@@ -195,22 +165,22 @@ add_json_field(S3Reader *reader, Batch *batch)
 static bool
 read_json(S3Reader *reader, Batch *batch)
 {
+	StreamBuffer *buffer = &reader->buffer;
 	JsonReadResult result;
 
 	for (;;)
 	{
-		JsonStatus	status = json_reader_read(reader->json->object, reader->buffer + reader->start,
-											  reader->length, reader->at_end, batch->arena,
+		JsonStatus	status = json_reader_read(reader->json->object, buffer->data + buffer->start,
+											  buffer->length, buffer->at_end, batch->arena,
 											  batch->columns, batch->lines, BATCH_ROWS, &result);
 
-		reader->start += result.consumed;
-		reader->length -= result.consumed;
+		stream_buffer_consume(buffer, result.consumed);
 		batch->nrows = result.rows;
 		switch (status)
 		{
 			case JSON_MORE:
-				reader->starved = true;
-				return reader->at_end;
+				buffer->starved = true;
+				return buffer->at_end;
 			case JSON_FULL:
 				return false;
 			case JSON_NEW_FIELD:
@@ -291,21 +261,21 @@ bind_header(S3Reader *reader, Batch *batch)
 static bool
 read_csv(S3Reader *reader, Batch *batch)
 {
+	StreamBuffer *buffer = &reader->buffer;
 	CsvReadResult result;
 
 	for (;;)
 	{
-		CsvStatus	status = csv_reader_read(reader->csv->object, reader->buffer + reader->start,
-											 reader->length, reader->at_end, batch->arena,
+		CsvStatus	status = csv_reader_read(reader->csv->object, buffer->data + buffer->start,
+											 buffer->length, buffer->at_end, batch->arena,
 											 batch->columns, batch->lines, BATCH_ROWS, &result);
 
-		reader->start += result.consumed;
-		reader->length -= result.consumed;
+		stream_buffer_consume(buffer, result.consumed);
 		batch->nrows = result.rows;
 		switch (status)
 		{
 			case CSV_MORE:
-				reader->starved = true;
+				buffer->starved = true;
 				break;
 			case CSV_FULL:
 				break;
@@ -320,7 +290,7 @@ read_csv(S3Reader *reader, Batch *batch)
 			if (reader->unbound[column])
 				memset(batch->columns[column], 0, sizeof(Cell) * result.rows);
 		}
-		return status == CSV_MORE && reader->at_end;
+		return status == CSV_MORE && buffer->at_end;
 	}
 }
 
@@ -337,7 +307,7 @@ s3_next(RecordReader *base, Batch *batch)
 
 		if (reader->object == NULL && !open_next_object(reader))
 			return false;
-		if (reader->starved)
+		if (reader->buffer.starved)
 			fill_buffer(reader);
 		batch->object = reader->object_name;
 		done = reader->json != NULL ? read_json(reader, batch) : read_csv(reader, batch);
@@ -402,8 +372,7 @@ create_reader(ConnectorSession *session, const ReadRequest *request, Schema *sch
 	else
 		reader->prefix = psprintf("%s/", prefix);
 
-	reader->capacity = BUFFER_SIZE;
-	reader->buffer = palloc(reader->capacity);
+	stream_buffer_init(&reader->buffer);
 	reader->object_context = AllocSetContextCreate(context, "appflow S3 object", ALLOCSET_SMALL_SIZES);
 	reader->list = store_list(reader->store, reader->bucket, reader->prefix);
 	if (reader->file_type == S3_JSON)

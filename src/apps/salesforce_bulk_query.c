@@ -20,16 +20,13 @@
 #include "codec/csv_reader.h"
 #include "codec/text.h"
 #include "compat.h"
+#include "connector/stream_buffer.h"
 #include "miscadmin.h"
 #include "net/url.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
-
-#define BUFFER_SIZE (256 * 1024)
-#define BUFFER_MAX (64 * 1024 * 1024)	/* the largest record that is taken */
-#define ENOUGH (128 * 1024)		/* bytes to have before parsing goes on: small batches cost */
 
 #define PIECE_RECORDS 50000		/* of one answer */
 
@@ -58,12 +55,7 @@ typedef struct BulkReader
 	uint64		records;		/* read from it */
 	int64		promised;		/* as its headers say; -1: they do not */
 
-	bool		at_end;			/* all bytes of the piece are in the buffer */
-	bool		starved;
-	char	   *buffer;
-	size_t		capacity;
-	size_t		start;			/* bytes in use: buffer[start .. start + length) */
-	size_t		length;
+	StreamBuffer buffer;		/* of the piece's bytes */
 } BulkReader;
 
 static void
@@ -248,9 +240,7 @@ begin_piece(BulkReader *reader)
 	locator = http_response_header(call, "Sforce-Locator");
 	if (locator != NULL && locator[0] != '\0' && strcmp(locator, "null") != 0)
 		(void) start_piece(reader, 1 - reader->current, locator);
-	reader->at_end = false;
-	reader->starved = true;
-	reader->start = reader->length = 0;
+	stream_buffer_restart(&reader->buffer);
 	csv_reader_restart(reader->csv->object);
 }
 
@@ -306,42 +296,29 @@ without_nul(char *data, size_t length)
 	return kept;
 }
 
+static size_t
+read_bytes(void *arg, char *to, size_t room)
+{
+	BulkReader *reader = arg;
+	size_t		got;
+	size_t		kept;
+
+	do
+	{
+		got = http_read(reader->calls[reader->current], to, room);
+		reader->base.bytes += got;
+		kept = without_nul(to, got);
+	} while (got > 0 && kept == 0);
+	return kept;
+}
+
 static void
 fill_buffer(BulkReader *reader)
 {
-	size_t		enough = ENOUGH;
-
-	if (reader->start > 0)
-	{
-		memmove(reader->buffer, reader->buffer + reader->start, reader->length);
-		reader->start = 0;
-	}
-	if (reader->length == reader->capacity)
-	{
-		if (reader->capacity >= BUFFER_MAX)
-			ereport(ERROR,
-					appflow_error(WF_CONNECTOR),
-					errmsg("Salesforce sent a record of %s with more than %d MB", reader->what, BUFFER_MAX / (1024 * 1024)));
-		reader->capacity *= 2;
-		reader->buffer = repalloc(reader->buffer, reader->capacity);
-	}
-	for (size_t more = 0; more < enough && reader->length < reader->capacity;)
-	{
-		char	   *end = reader->buffer + reader->length;
-		size_t		got;
-
-		CHECK_FOR_INTERRUPTS();
-		got = http_read(reader->calls[reader->current], end, reader->capacity - reader->length);
-		if (got == 0)
-		{
-			reader->at_end = true;
-			break;
-		}
-		reader->base.bytes += got;
-		more += got;
-		reader->length += without_nul(end, got);
-	}
-	reader->starved = false;
+	if (!stream_buffer_fill(&reader->buffer, STREAM_BUFFER_ENOUGH, read_bytes, reader))
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("Salesforce sent a record of %s with more than %d MB", reader->what, STREAM_BUFFER_MAX_MB));
 }
 
 /* ---------- CSV ---------- */
@@ -393,21 +370,21 @@ malformed(BulkReader *reader)
 static bool
 parse(BulkReader *reader, Batch *batch)
 {
+	StreamBuffer *buffer = &reader->buffer;
 	CsvReadResult result;
 
 	for (;;)
 	{
-		CsvStatus	status = csv_reader_read(reader->csv->object, reader->buffer + reader->start, reader->length,
-											 reader->at_end, batch->arena, batch->columns, batch->lines, BATCH_ROWS, &result);
+		CsvStatus	status = csv_reader_read(reader->csv->object, buffer->data + buffer->start, buffer->length,
+											 buffer->at_end, batch->arena, batch->columns, batch->lines, BATCH_ROWS, &result);
 
-		reader->start += result.consumed;
-		reader->length -= result.consumed;
+		stream_buffer_consume(buffer, result.consumed);
 		batch->nrows = result.rows;
 		switch (status)
 		{
 			case CSV_MORE:
-				reader->starved = true;
-				return reader->at_end;
+				buffer->starved = true;
+				return buffer->at_end;
 			case CSV_FULL:
 				return false;
 			case CSV_HEADER:
@@ -430,7 +407,7 @@ read_batch(BulkReader *reader, Batch *batch)
 
 		if (reader->calls[reader->current] == NULL && !next_piece(reader))
 			return false;
-		if (reader->starved)
+		if (reader->buffer.starved)
 			fill_buffer(reader);
 		done = parse(reader, batch);
 		memset(batch->lines, 0, sizeof(uint64) * batch->nrows);
@@ -510,8 +487,7 @@ salesforce_bulk_reader(ConnectorSession *session, const ReadRequest *request, co
 	reader->context = context;
 	reader->session = session;
 	reader->what = psprintf("entity \"%s\"", request->entity);
-	reader->capacity = BUFFER_SIZE;
-	reader->buffer = palloc(reader->capacity);
+	stream_buffer_init(&reader->buffer);
 	for (int i = 0; i < 2; i++)
 		reader->contexts[i] = AllocSetContextCreate(context, "appflow Salesforce piece", ALLOCSET_SMALL_SIZES);
 	reader->csv = own_in_context(context, free_csv);

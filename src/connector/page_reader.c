@@ -18,16 +18,10 @@
 #include "codec/json_reader.h"
 #include "compat.h"
 #include "connector/page_reader.h"
-#include "miscadmin.h"
+#include "connector/stream_buffer.h"
 #include "net/aws_service.h"
 #include "record/errors.h"
 #include "utils/memutils.h"
-
-#define BUFFER_SIZE (256 * 1024)
-#define BUFFER_MAX (64 * 1024 * 1024)	/* the largest record that is taken */
-
-/* bytes to have before parsing goes on, after the first ones of a page: small batches cost */
-#define ENOUGH (128 * 1024)
 
 #define SHOWN_BODY 200
 
@@ -50,13 +44,8 @@ typedef struct PageReader
 	NextPage	follows;		/* what is known of the one behind it */
 	uint64		records;
 
-	bool		at_end;			/* all bytes of the page are in the buffer */
-	bool		starved;		/* the codec cannot go on without more bytes */
 	bool		first;			/* no bytes of the page have been parsed yet */
-	char	   *buffer;
-	size_t		capacity;
-	size_t		start;			/* bytes in use: buffer[start .. start + length) */
-	size_t		length;
+	StreamBuffer buffer;		/* of the page's bytes */
 } PageReader;
 
 static void
@@ -131,10 +120,8 @@ begin_page(PageReader *reader, PageState *state)
 	reader->page.records = 0;
 	reader->page.complete = false;
 	reader->follows = PAGE_UNKNOWN;
-	reader->at_end = false;
-	reader->starved = true;
 	reader->first = true;
-	reader->start = reader->length = 0;
+	stream_buffer_restart(&reader->buffer);
 	json_reader_restart(reader->json->object);
 }
 
@@ -197,43 +184,25 @@ end_page(PageReader *reader)
 
 /* ---------- bytes ---------- */
 
-/* get more bytes behind those that are still in use */
+static size_t
+read_bytes(void *arg, char *to, size_t room)
+{
+	PageReader *reader = arg;
+	size_t		got = http_read(reader->page.call, to, room);
+
+	reader->base.bytes += got;
+	return got;
+}
+
 static void
 fill_buffer(PageReader *reader)
 {
-	size_t		enough = reader->first ? 1 : ENOUGH;
-
-	if (reader->start > 0)
-	{
-		memmove(reader->buffer, reader->buffer + reader->start, reader->length);
-		reader->start = 0;
-	}
-	if (reader->length == reader->capacity)
-	{
-		if (reader->capacity >= BUFFER_MAX)
-			ereport(ERROR,
-					appflow_error(WF_CONNECTOR),
-					errmsg("%s sent a record of %s with more than %d MB", session_application(reader->source.session),
-						   reader->source.what, BUFFER_MAX / (1024 * 1024)));
-		reader->capacity *= 2;
-		reader->buffer = repalloc(reader->buffer, reader->capacity);
-	}
-	for (size_t more = 0; more < enough && reader->length < reader->capacity;)
-	{
-		size_t		got;
-
-		CHECK_FOR_INTERRUPTS();
-		got = http_read(reader->page.call, reader->buffer + reader->length, reader->capacity - reader->length);
-		if (got == 0)
-		{
-			reader->at_end = true;
-			break;
-		}
-		reader->length += got;
-		reader->base.bytes += got;
-		more += got;
-	}
-	reader->starved = false;
+	/* the first bytes of a page tell whether it is one */
+	if (!stream_buffer_fill(&reader->buffer, reader->first ? 1 : STREAM_BUFFER_ENOUGH, read_bytes, reader))
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("%s sent a record of %s with more than %d MB", session_application(reader->source.session),
+					   reader->source.what, STREAM_BUFFER_MAX_MB));
 }
 
 pg_noreturn static void
@@ -242,7 +211,7 @@ malformed(PageReader *reader, size_t unread)
 	const CodecError *error = json_reader_error(reader->json->object);
 	const char *type = session_application(reader->source.session);
 	HttpCall   *call = reader->page.call;
-	const char *p = reader->buffer + reader->start;
+	const char *p = reader->buffer.data + reader->buffer.start;
 
 	/* what is no JSON from the beginning is likely some page for people */
 	while (unread > 0 && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
@@ -283,28 +252,28 @@ add_field(PageReader *reader, Batch *batch)
 static bool
 parse(PageReader *reader, Batch *batch)
 {
+	StreamBuffer *buffer = &reader->buffer;
 	JsonReadResult result;
 
 	/* an answer without a body, such as 204 */
-	if (reader->first && reader->at_end && reader->length == 0)
+	if (reader->first && buffer->at_end && buffer->length == 0)
 		return true;
 	for (;;)
 	{
-		JsonStatus	status = json_reader_read(reader->json->object, reader->buffer + reader->start,
-											  reader->length, reader->at_end, batch->arena,
+		JsonStatus	status = json_reader_read(reader->json->object, buffer->data + buffer->start,
+											  buffer->length, buffer->at_end, batch->arena,
 											  batch->columns, batch->lines, BATCH_ROWS, &result);
 
 		if (status == JSON_ERROR)
-			malformed(reader, reader->length);
+			malformed(reader, buffer->length);
 		reader->first = false;
-		reader->start += result.consumed;
-		reader->length -= result.consumed;
+		stream_buffer_consume(buffer, result.consumed);
 		batch->nrows = result.rows;
 		switch (status)
 		{
 			case JSON_MORE:
-				reader->starved = true;
-				return reader->at_end;
+				buffer->starved = true;
+				return buffer->at_end;
 			case JSON_FULL:
 				return false;
 			case JSON_NEW_FIELD:
@@ -336,7 +305,7 @@ page_next(RecordReader *base, Batch *batch)
 			MemoryContextSwitchTo(old);
 			return false;
 		}
-		if (reader->starved)
+		if (reader->buffer.starved)
 			fill_buffer(reader);
 		done = parse(reader, batch);
 
@@ -367,7 +336,7 @@ page_ready(RecordReader *base)
 	HttpCall   *call = reader->page.call;
 
 	if (call != NULL)
-		return !reader->starved || http_at_hand(call, reader->first ? 1 : ENOUGH);
+		return !reader->buffer.starved || http_at_hand(call, reader->first ? 1 : STREAM_BUFFER_ENOUGH);
 	if (reader->page.number == 0)
 	{
 		make_first_call(reader);
@@ -432,8 +401,7 @@ page_reader_open(const PageSource *source)
 	reader->page.envelope = palloc0(sizeof(Cell) * Max(source->nenvelope, 1));
 	for (int i = 0; i < 2; i++)
 		reader->states[i].context = AllocSetContextCreate(context, "appflow page", ALLOCSET_SMALL_SIZES);
-	reader->capacity = BUFFER_SIZE;
-	reader->buffer = palloc(reader->capacity);
+	stream_buffer_init(&reader->buffer);
 	create_json_reader(reader);
 	MemoryContextSwitchTo(old);
 	return &reader->base;
