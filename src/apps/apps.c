@@ -26,6 +26,7 @@ static const Connector *const apps[] = {
 	&sap_odata_connector,
 	&veeva_connector,
 	&amplitude_connector,
+	&google_analytics_connector,
 };
 
 const Connector *
