@@ -187,7 +187,5 @@ extern void table_add_column(const TableName *name, const Field *field);
 /* empty the table, by TRUNCATE where the role may and can */
 extern void table_empty(const TableName *name, Oid relid);
 
-/* run one SQL statement as the current user */
-extern void table_execute(const char *sql);
 
 #endif							/* APPFLOW_POSTGRESQL_H */

@@ -19,7 +19,8 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-void
+/* run one SQL statement as the current user */
+static void
 table_execute(const char *sql)
 {
 	int			result;

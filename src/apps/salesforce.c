@@ -85,7 +85,8 @@ static const struct
 	{"FUNCTIONALITY_NOT_ENABLED", WF_AUTHENTICATION},
 };
 
-AppflowException
+/* The exception that an errorCode stands for; status is the answer's, 0: there is none. */
+static AppflowException
 salesforce_exception(const char *code, int status)
 {
 	for (int i = 0; code != NULL && i < (int) lengthof(exceptions); i++)

@@ -57,9 +57,6 @@ extern void salesforce_error(HttpCall *call, char **code, char **message);
  */
 extern char *salesforce_one_line(char *message);
 
-/* The exception that an errorCode stands for; status is the answer's, 0: there is none. */
-extern AppflowException salesforce_exception(const char *code, int status);
-
 /* Make the call and have its answer; raises by salesforce_fail(). */
 extern Jsonb *salesforce_fetch(ConnectorSession *session, HttpCall *call, const char *what);
 

@@ -73,8 +73,6 @@ typedef struct ODataEntity
  */
 extern EdmDocument *edm_parse(const char *data, size_t length, const char **problem);
 
-extern ODataVersion edm_version(const EdmDocument *document);
-
 /* Names of its entity sets (of char *), and a label or NULL. */
 extern List *edm_sets(const EdmDocument *document);
 extern char *edm_set_label(const EdmDocument *document, const char *set);

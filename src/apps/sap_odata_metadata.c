@@ -87,12 +87,6 @@ edm_parse(const char *data, size_t length, const char **problem)
 	return document;
 }
 
-ODataVersion
-edm_version(const EdmDocument *document)
-{
-	return document->version;
-}
-
 /* ---------- names ---------- */
 
 /* is that the qualified name of something in a schema? */

@@ -514,7 +514,6 @@ const char *const task_operator_names[TASK_OPERATOR_COUNT] = {
 const char *const trigger_names[3] = {"Scheduled", "Event", "OnDemand"};
 const char *const frequency_names[6] = {"BYMINUTE", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "ONCE"};
 const char *const write_names[4] = {"INSERT", "UPSERT", "UPDATE", "DELETE"};
-const char *const auth_names[4] = {"OAUTH2", "APIKEY", "BASIC", "CUSTOM"};
 const char *const grant_names[3] = {"CLIENT_CREDENTIALS", "AUTHORIZATION_CODE", "JWT_BEARER"};
 
 /* the key differs from the type in letter case only, for every type */

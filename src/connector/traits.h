@@ -158,7 +158,6 @@ extern const char *const task_operator_names[TASK_OPERATOR_COUNT];
 extern const char *const trigger_names[3];
 extern const char *const frequency_names[6];
 extern const char *const write_names[4];
-extern const char *const auth_names[4];
 extern const char *const grant_names[3];
 
 /* by connectorType or by key, in any letter case; NULL if there is none */

@@ -251,10 +251,6 @@ extern List *fdw_order_of(PlannerInfo *root, FdwRelation *relation, List *pathke
 /* The order with the places of its columns in the rows: of a table, or of a target list. */
 extern List *fdw_place_order(List *order, List *tlist);
 
-/* Make conditions of clauses; what makes none goes to local, with the reason in the request. */
-extern void fdw_classify(PlannerInfo *root, Relids relids, Request *request, List *clauses,
-						 List **pushed, List **local);
-
 /* what the connector would do with a request, and its words; NULL: it plans nothing */
 extern char *fdw_ask_plan(ConnectorSession *session, const Request *request, const Operand *operands,
 						  Asking **asking);
@@ -371,11 +367,6 @@ typedef struct FdwScan
 } FdwScan;
 
 extern void fdw_scan_routine(FdwRoutine *routine);
-extern TupleTableSlot *fdw_iterate(ForeignScanState *node);
-
-/* Begin to read; and the next row that satisfies the conditions checked here. */
-extern void fdw_start(ForeignScanState *node, FdwScan *scan);
-extern bool fdw_next_checked(ForeignScanState *node, FdwScan *scan, TupleTableSlot *slot);
 
 /* ---------- async.c, analyze.c ---------- */
 

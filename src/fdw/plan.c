@@ -54,8 +54,9 @@ fdw_ask_plan(ConnectorSession *session, const Request *request, const Operand *o
 
 /* ---------- conditions ---------- */
 
-void
-fdw_classify(PlannerInfo *root, Relids relids, Request *request, List *clauses, List **pushed, List **local)
+/* Make conditions of clauses; what makes none goes to local, with the reason in the request. */
+static void
+classify(PlannerInfo *root, Relids relids, Request *request, List *clauses, List **pushed, List **local)
 {
 	Pushdown	pushdown = {.root = root,.relids = relids,.request = request};
 	ListCell   *lc;
@@ -220,7 +221,7 @@ get_rel_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		session_describe(relation->session, options->entity, true);
 	request->members = list_make1(member);
 	relation->request = request = create_request(rel, relid, relation);
-	fdw_classify(root, rel->relids, request, rel->baserestrictinfo, &relation->pushed, &relation->local);
+	classify(root, rel->relids, request, rel->baserestrictinfo, &relation->pushed, &relation->local);
 	choose_columns(root, rel, relid, request, rel->baserestrictinfo);
 
 	if (options->rows >= 0)
@@ -489,7 +490,7 @@ get_plan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path, List 
 	if (!IS_SIMPLE_REL(rel))
 		return fdw_upper_plan(root, rel, path, tlist, clauses, outer_plan);
 	request = create_request(rel, relid, relation);
-	fdw_classify(root, rel->relids, request, clauses, &pushed, &local);
+	classify(root, rel->relids, request, clauses, &pushed, &local);
 	choose_columns(root, rel, relid, request, clauses);
 	if (path->fdw_private != NIL)
 		request->order = fdw_place_order(linitial(path->fdw_private), NIL);

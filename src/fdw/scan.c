@@ -184,6 +184,33 @@ count_of(const FdwScan *scan, int index, const char *what)
 	return count;
 }
 
+/* the next row that satisfies the conditions, in the slot */
+static bool
+next_checked(ForeignScanState *node, FdwScan *scan, TupleTableSlot *slot)
+{
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!scan->patient && !rows_ready(scan->rows))
+		{
+			scan->blocked = true;
+			return false;
+		}
+		if (!rows_next(scan->rows, slot))
+			return false;
+		econtext->ecxt_scantuple = slot;
+		if (scan->checks == NULL || ExecQual(scan->checks, econtext))
+			return true;
+		scan->checked_out++;
+
+		/* the row lives there */
+		ExecClearTuple(slot);
+		ResetExprContext(econtext);
+	}
+}
+
 /* Sort what the application was to sort but does not. */
 static void
 sort_here(ForeignScanState *node, FdwScan *scan)
@@ -212,7 +239,7 @@ sort_here(ForeignScanState *node, FdwScan *scan)
 
 	/* all of it is needed before the first */
 	scan->patient = true;
-	while (fdw_next_checked(node, scan, slot))
+	while (next_checked(node, scan, slot))
 	{
 		tuplesort_puttupleslot(scan->sort, slot);
 		ExecClearTuple(slot);
@@ -221,8 +248,8 @@ sort_here(ForeignScanState *node, FdwScan *scan)
 	tuplesort_performsort(scan->sort);
 }
 
-void
-fdw_start(ForeignScanState *node, FdwScan *scan)
+static void
+start_reading(ForeignScanState *node, FdwScan *scan)
 {
 	MemoryContext old = MemoryContextSwitchTo(scan->rows->home);
 	Request    *request = scan->request;
@@ -253,41 +280,14 @@ fdw_start(ForeignScanState *node, FdwScan *scan)
 
 /* ---------- rows ---------- */
 
-/* the next row that satisfies the conditions, in the slot */
-bool
-fdw_next_checked(ForeignScanState *node, FdwScan *scan, TupleTableSlot *slot)
-{
-	ExprContext *econtext = node->ss.ps.ps_ExprContext;
-
-	for (;;)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (!scan->patient && !rows_ready(scan->rows))
-		{
-			scan->blocked = true;
-			return false;
-		}
-		if (!rows_next(scan->rows, slot))
-			return false;
-		econtext->ecxt_scantuple = slot;
-		if (scan->checks == NULL || ExecQual(scan->checks, econtext))
-			return true;
-		scan->checked_out++;
-
-		/* the row lives there */
-		ExecClearTuple(slot);
-		ResetExprContext(econtext);
-	}
-}
-
-/* the same in order */
+/* the next row that satisfies the conditions checked here, in order */
 static TupleTableSlot *
 next_ordered(ForeignScanState *node, FdwScan *scan)
 {
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 
 	if (scan->request->order == NIL || scan->rows->asking->never || scan->rows->asking->read->order_taken)
-		return fdw_next_checked(node, scan, slot) ? slot : NULL;
+		return next_checked(node, scan, slot) ? slot : NULL;
 	if (scan->sort == NULL)
 		sort_here(node, scan);
 	return tuplesort_gettupleslot(scan->sort, true, true, scan->kept_slot, NULL) ? scan->kept_slot : NULL;
@@ -317,8 +317,8 @@ next_of_plan_below(ForeignScanState *node)
 	return slot;
 }
 
-TupleTableSlot *
-fdw_iterate(ForeignScanState *node)
+static TupleTableSlot *
+iterate(ForeignScanState *node)
 {
 	FdwScan    *scan = node->fdw_state;
 	TupleTableSlot *slot;
@@ -337,7 +337,7 @@ fdw_iterate(ForeignScanState *node)
 			stop_reading(scan);
 	}
 	if (!scan->open)
-		fdw_start(node, scan);
+		start_reading(node, scan);
 	if (scan->rows->narrowed && scan->request->aggregates != NIL)
 		return next_of_plan_below(node);
 	if (scan->store_read)
@@ -379,7 +379,7 @@ void
 fdw_scan_routine(FdwRoutine *routine)
 {
 	routine->BeginForeignScan = begin_scan;
-	routine->IterateForeignScan = fdw_iterate;
+	routine->IterateForeignScan = iterate;
 	routine->ReScanForeignScan = rescan;
 	routine->EndForeignScan = end_scan;
 }

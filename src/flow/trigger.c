@@ -25,7 +25,7 @@ trigger_unix_time(TimestampTz time)
 	return time + EPOCH_DIFFERENCE;
 }
 
-TimestampTz
+static TimestampTz
 trigger_server_time(int64 time)
 {
 	return time - EPOCH_DIFFERENCE;

@@ -53,8 +53,7 @@ extern TimestampTz trigger_next(const FlowTrigger *trigger, TimestampTz activate
 extern TimestampTz trigger_latest(const FlowTrigger *trigger, TimestampTz activated_at,
 								  TimestampTz from, TimestampTz now);
 
-/* between the server's times and those of schedule.h */
+/* a time of the server's as schedule.h has them */
 extern int64 trigger_unix_time(TimestampTz time);
-extern TimestampTz trigger_server_time(int64 time);
 
 #endif							/* APPFLOW_FLOW_TRIGGER_H */

@@ -29,7 +29,7 @@
 static char *secrets_manager_endpoint;
 static char *kms_endpoint;
 
-const AwsJsonService aws_secrets_manager = {
+static const AwsJsonService aws_secrets_manager = {
 	"AWS Secrets Manager", "secretsmanager", "secretsmanager.", &secrets_manager_endpoint
 };
 const AwsJsonService aws_kms = {

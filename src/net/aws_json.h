@@ -27,7 +27,6 @@ typedef struct AwsJsonService
 	char	  **endpoint;		/* the setting that names another endpoint */
 } AwsJsonService;
 
-extern const AwsJsonService aws_secrets_manager;
 extern const AwsJsonService aws_kms;
 
 /* appflow.kms_endpoint and appflow.secretsmanager_endpoint; for _PG_init */

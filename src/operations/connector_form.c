@@ -188,20 +188,6 @@ connector_configuration(const ConnectorTraits *traits)
 	return JsonbValueToJsonb(form.result);
 }
 
-Jsonb *
-connector_detail(const ConnectorTraits *traits)
-{
-	Form		form = {0};
-
-	push(&form, WJB_BEGIN_OBJECT);
-	push_member(&form, "connectorType", traits->type);
-	push_member(&form, "connectorName", traits->name);
-	push_member(&form, "connectorDescription", traits->description);
-	push_modes(&form, traits);
-	push(&form, WJB_END_OBJECT);
-	return JsonbValueToJsonb(form.result);
-}
-
 /*
  * appflow.connector_configuration(connector_type text) returns jsonb
  */

@@ -23,6 +23,5 @@
  * settings) is not in it.  The result is one object, in the current context.
  */
 extern Jsonb *connector_configuration(const ConnectorTraits *traits);
-extern Jsonb *connector_detail(const ConnectorTraits *traits);
 
 #endif							/* APPFLOW_CONNECTOR_FORM_H */

@@ -160,13 +160,6 @@ object_write_finish(ObjectWriter *writer)
 }
 
 void
-object_write_abort(ObjectWriter *writer)
-{
-	if (!writer->done)
-		writer->methods->write_abort(writer);
-}
-
-void
 store_sweep(ObjectStore *store, const char *bucket, const char *prefix, const char *owner)
 {
 	check_bucket_name(bucket);
@@ -180,11 +173,4 @@ store_delete(ObjectStore *store, const char *bucket, const char *key)
 	check_bucket_name(bucket);
 	check_key(key);
 	store->methods->delete(store, bucket, key);
-}
-
-void
-store_check_bucket(ObjectStore *store, const char *bucket)
-{
-	check_bucket_name(bucket);
-	store->methods->check_bucket(store, bucket);
 }

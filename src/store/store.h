@@ -89,22 +89,17 @@ extern void object_read_close(ObjectReader *reader);
  * object_write_seal() sends all that is buffered and closes the contents, so
  * that finish has only to make them visible; a run with several objects
  * seals all before it finishes the first.  finish seals what is not sealed.
- * After finish, abort does nothing; abort raises no errors.
  */
 extern ObjectWriter *store_write(ObjectStore *store, const char *bucket, const char *key,
 								 const char *content_type, const char *owner);
 extern void object_write(ObjectWriter *writer, const char *data, size_t length);
 extern void object_write_seal(ObjectWriter *writer);
 extern void object_write_finish(ObjectWriter *writer);
-extern void object_write_abort(ObjectWriter *writer);
 
 extern void store_sweep(ObjectStore *store, const char *bucket, const char *prefix,
 						const char *owner);
 
 /* Delete an object; one that does not exist is no error, as in S3. */
 extern void store_delete(ObjectStore *store, const char *bucket, const char *key);
-
-/* Raises a clear error unless the bucket exists and may be listed. */
-extern void store_check_bucket(ObjectStore *store, const char *bucket);
 
 #endif							/* APPFLOW_STORE_H */

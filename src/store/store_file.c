@@ -673,12 +673,6 @@ file_store_delete(ObjectStore *base, const char *bucket, const char *key)
 			errmsg("could not delete object \"%s\" of bucket \"%s\": %m", key, bucket));
 }
 
-static void
-file_store_check_bucket(ObjectStore *base, const char *bucket)
-{
-	close(file_store_open_bucket((const FileStore *) base, bucket));
-}
-
 static const StoreMethods file_store_methods = {
 	.list = file_store_list,
 	.list_next = file_store_list_next,
@@ -690,10 +684,8 @@ static const StoreMethods file_store_methods = {
 	.write_some = file_store_write_some,
 	.write_seal = file_store_write_seal,
 	.write_finish = file_store_write_finish,
-	.write_abort = file_store_write_abort,
 	.sweep = file_store_sweep,
 	.delete = file_store_delete,
-	.check_bucket = file_store_check_bucket,
 };
 
 ObjectStore *

@@ -62,7 +62,6 @@ extern ObjectWriter *file_store_write(ObjectStore *store, const char *bucket, co
 extern void file_store_write_some(ObjectWriter *writer, const char *data, size_t length);
 extern void file_store_write_seal(ObjectWriter *writer);
 extern void file_store_write_finish(ObjectWriter *writer);
-extern void file_store_write_abort(ObjectWriter *writer);
 extern void file_store_sweep(ObjectStore *store, const char *bucket, const char *prefix,
 							 const char *owner);
 

@@ -412,12 +412,6 @@ file_store_write_finish(ObjectWriter *base)
 	pfree(writer->folder);
 }
 
-void
-file_store_write_abort(ObjectWriter *base)
-{
-	discard(base);
-}
-
 /*
  * Remove what a run that crashed left staged.  All of an owner lies in one
  * folder, whatever the bucket.

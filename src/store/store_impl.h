@@ -34,12 +34,10 @@ typedef struct StoreMethods
 	void		(*write_some) (ObjectWriter *writer, const char *data, size_t length);
 	void		(*write_seal) (ObjectWriter *writer);
 	void		(*write_finish) (ObjectWriter *writer);
-	void		(*write_abort) (ObjectWriter *writer);
 
 	void		(*sweep) (ObjectStore *store, const char *bucket, const char *prefix,
 						  const char *owner);
 	void		(*delete) (ObjectStore *store, const char *bucket, const char *key);
-	void		(*check_bucket) (ObjectStore *store, const char *bucket);
 } StoreMethods;
 
 struct ObjectStore

@@ -586,20 +586,6 @@ s3_delete(ObjectStore *base, const char *bucket, const char *key)
 	http_close(call);
 }
 
-static void
-s3_check_bucket(ObjectStore *base, const char *bucket)
-{
-	S3Store    *store = (S3Store *) base;
-	HttpCall   *call = s3_call(store, "GET", bucket, NULL, "list-type=2&max-keys=1");
-
-	/* unlike HEAD, its answer says what is wrong */
-	call->whole = true;
-	http_wait(call);
-	if (call->status != 200)
-		s3_raise(store, call, "list", bucket, NULL);
-	http_close(call);
-}
-
 static const StoreMethods s3_methods = {
 	.list = s3_list,
 	.list_next = s3_list_next,
@@ -611,10 +597,8 @@ static const StoreMethods s3_methods = {
 	.write_some = s3_write_some,
 	.write_seal = s3_write_seal,
 	.write_finish = s3_write_finish,
-	.write_abort = s3_write_abort,
 	.sweep = s3_sweep,
 	.delete = s3_delete,
-	.check_bucket = s3_check_bucket,
 };
 
 /* Scheme, and host with port, of an endpoint. */

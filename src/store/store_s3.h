@@ -74,7 +74,6 @@ extern ObjectWriter *s3_write(ObjectStore *store, const char *bucket, const char
 extern void s3_write_some(ObjectWriter *writer, const char *data, size_t length);
 extern void s3_write_seal(ObjectWriter *writer);
 extern void s3_write_finish(ObjectWriter *writer);
-extern void s3_write_abort(ObjectWriter *writer);
 extern void s3_sweep(ObjectStore *store, const char *bucket, const char *prefix,
 					 const char *owner);
 

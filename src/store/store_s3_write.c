@@ -35,7 +35,6 @@
 #define BUFFER_TOTAL ((size_t) 16 * 1024 * 1024)	/* unsent in memory, of all writers */
 #define FIRST_BUFFER ((size_t) 16 * 1024)
 #define POLL_EVERY (256 * 1024) /* bytes taken between two looks at what is on its way */
-#define ABORT_BUDGET 5000		/* ms for aborting an upload when asked to */
 #define DISCARD_BUDGET 250		/* ms when an error or a cancel ends the writer */
 
 typedef struct S3Writer S3Writer;
@@ -408,7 +407,7 @@ send_part(S3Writer *writer)
  * here nor in a sweep, a lifecycle rule of the bucket must remove.
  */
 static void
-abort_upload(S3Writer *writer, int budget)
+abort_upload(S3Writer *writer)
 {
 	const AwsCredentials *credentials =
 		writer->ticket.has_fixed ? &writer->ticket.fixed : aws_chain_cached();
@@ -416,11 +415,11 @@ abort_upload(S3Writer *writer, int budget)
 	if (!writer->uploading)
 		return;
 	writer->uploading = false;
-	if (credentials == NULL || (budget == DISCARD_BUDGET && GetCurrentTimestamp() < silent_until))
+	if (credentials == NULL || GetCurrentTimestamp() < silent_until)
 		return;
 	if (aws_send_quietly("DELETE", writer->ticket.url, writer->ticket.host, writer->ticket.path,
 						 writer->ticket.query, "s3", writer->ticket.region,
-						 credentials, budget) == 0)
+						 credentials, DISCARD_BUDGET) == 0)
 		silent_until = GetCurrentTimestamp() + 10 * USECS_PER_SEC;
 }
 
@@ -458,31 +457,9 @@ discard(void *arg)
 	S3Writer   *writer = arg;
 
 	detach(writer);
-	abort_upload(writer, DISCARD_BUDGET);
+	abort_upload(writer);
 	wipe_text(writer->ticket.fixed.secret_access_key);
 	wipe_text(writer->ticket.fixed.session_token);
-}
-
-void
-s3_write_abort(ObjectWriter *base)
-{
-	S3Writer   *writer = (S3Writer *) base;
-
-	for (int i = 0; i < MAX_SENDING; i++)
-	{
-		HttpCall   *call = writer->parts[i].call;
-
-		if (writer->parts[i].number != 0)
-		{
-			forget_part(&writer->parts[i]);
-			http_close(call);
-		}
-	}
-	detach(writer);
-	abort_upload(writer, ABORT_BUDGET);
-	if (writer->buffer != NULL)
-		pfree(writer->buffer);
-	writer->buffer = NULL;
 }
 
 ObjectWriter *
