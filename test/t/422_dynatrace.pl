@@ -1,4 +1,4 @@
-# Dynatrace: problems, events, metrics, entities; what goes wrong.
+# Dynatrace: problems, events, metrics and their values, entities; what goes wrong.
 use strict;
 use warnings;
 
@@ -22,7 +22,7 @@ sub table
 
 # ---------------------------------------------------------------- what there is
 
-is(join(' ', map { $_->{name} . ($_->{hasNestedEntities} ? '/' : '') } sort { $a->{name} cmp $b->{name} } @{ $app->entities('environment')->{Objects} }), 'entities/ events metrics problems', 'the top');
+is(join(' ', map { $_->{name} . ($_->{hasNestedEntities} ? '/' : '') } sort { $a->{name} cmp $b->{name} } @{ $app->entities('environment')->{Objects} }), 'entities/ events metrics/ problems', 'the top');
 my $nested = $app->entities('environment', 'entities')->{Entities};
 is(scalar @$nested, 621, 'types of entities, of two pages');
 is(json_text((grep { $_->{name} eq 'entities/HOST' } @$nested)[0]), '{"hasNestedEntities":false,"label":"Host","name":"entities/HOST"}', '... as they are called');
@@ -82,6 +82,43 @@ filtered('what cannot be said', 0, qr/pageSize=500(?!.*problemSelector)/, $app->
 filtered('another field', 1, qr/pageSize=500(?!.*problemSelector)/, $app->filter('displayId', 'EQUAL_TO', VALUE => 'P-26011'));
 $run = table('problems', ['problemId'], '"problemId" text', filters => [ $app->filter('title', 'CONTAINS', VALUE => 'a') ]);
 like($run->{refused} // $run->{message}, qr/CONTAINS/, 'an operator that Dynatrace does not have');
+
+# ---------------------------------------------------------------- values of metrics
+
+my $metrics = $app->entities('environment', 'metrics');
+is(scalar @{ $metrics->{Metrics} }, 30, 'metrics are entities');
+is(json_text((grep { $_->{name} =~ /m7$/ } @{ $metrics->{Metrics} })[0]), '{"hasNestedEntities":false,"label":"m 7","name":"metrics/builtin:host.m7"}', '... by their keys');
+my $metric = $app->fields('environment', 'metrics/builtin:host.m7');
+is(join(' ', map { $metric->{$_}{supportedFieldTypeDetails}{v1}{fieldType} } qw(metricId dimensions dimensionMap timestamp value)), 'String Struct Struct DateTime Double', 'fields of points');
+$app->control('seed', { entities => 12 });
+
+# what the simulator says, in SQL: hosts in slots of so many seconds; a time is the end of its slot
+my $said = q{SELECT 'builtin:host.m7', jsonb_build_array('HOST-' || lpad(h::text, 16, '0')), jsonb_build_object('dt.entity.host', 'HOST-' || lpad(h::text, 16, '0')), to_timestamp(s * %1$d),
+	CASE WHEN s %% 7 > 0 THEN ((h - 1) * 1000 + s %% 1000 + 0.5)::float8 END FROM generate_series(%2$d, %3$d) s, generate_series(1, 12) h WHERE %4$s};
+sub points
+{
+	my ($name, $count, $sent, $about, @filters) = @_;
+	$app->control('reset');
+	my $run = table('metrics/builtin:host.m7', [qw(metricId dimensions dimensionMap timestamp value)], '"metricId" text, dimensions jsonb, "dimensionMap" jsonb, timestamp timestamptz, value float8', filters => \@filters);
+	my $query = sprintf $said, @$about;
+	is(outcome($run), "Successful $count 0", $name) or diag(AppflowTest::RestApps::told($run));
+	is($app->sql("SELECT count(*) FROM ((TABLE $run->{table} EXCEPT ALL $query) UNION ALL ($query EXCEPT ALL TABLE $run->{table})) d"), 0, '... every point of every host');
+	my ($asked) = $app->seen(qr{metrics/query});
+	like($asked->{plain}, $sent, '... asked so');
+}
+my @hours = ($app->filter('timestamp', 'BETWEEN', DATA_TYPE => 'datetime', LOWER_BOUND => '2024-01-01T01:00:00Z', UPPER_BOUND => '2024-01-01T03:00:00Z'));
+my $begin = 1704067200;
+points('a window', 119 * 12, qr/from=1704070800000/, [ 60, $begin / 60 + 61, $begin / 60 + 179, 'true' ], @hours);
+points('slots of a size', 23 * 12, qr/resolution=5m/, [ 300, $begin / 300 + 13, $begin / 300 + 35, 'true' ], @hours, $app->filter('resolution', 'EQUAL_TO', VALUE => '5m'));
+points('one host', 119, qr/entitySelector=entityId\("HOST-0000000000000001"\)/, [ 60, $begin / 60 + 61, $begin / 60 + 179, 'h = 1' ], @hours, $app->filter('entitySelector', 'EQUAL_TO', VALUE => 'entityId("HOST-0000000000000001")'));
+points('without a condition, the last two hours', 120 * 12, qr/from=now-2h/, [ 60, 1719792000 / 60 - 119, 1719792000 / 60, 'true' ]);
+$run = table('metrics/builtin:host.m7', [qw(metricId value)], '"metricId" text, value float8', filters => [ @hours, $app->filter('metricSelector', 'EQUAL_TO', VALUE => 'builtin:host.m8:avg') ]);
+is($app->sql(qq(SELECT count(*) || ' ' || min("metricId") FROM $run->{table})), (119 * 12) . ' builtin:host.m8:avg', 'a selector') or diag(AppflowTest::RestApps::told($run));
+$run = table('metrics/builtin:host.none', ['value'], 'value float8');
+like("$run->{status}: $run->{message}", qr/^Error: .*The metric key builtin:host\.none could not be found/, 'a metric that is not there');
+$run = table('metrics/builtin:host.m7', ['value'], 'value float8', filters => [ $app->filter('metricSelector', 'EQUAL_TO', VALUE => 'a b') ]);
+like("$run->{status}: $run->{message}", qr/^Error: .*could not be parsed/, 'a selector that is none');
+$app->control('reset');
 
 # ---------------------------------------------------------------- in spite of all
 

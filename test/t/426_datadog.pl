@@ -1,4 +1,4 @@
-# Datadog: logs, events, monitors, hosts, users; what goes wrong.
+# Datadog: logs, events, metrics and their values, monitors, hosts, users; what goes wrong.
 use strict;
 use warnings;
 
@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $app = AppflowTest::RestApps->new('saas/datadog.js', 'Datadog', 'Datadog', q(appflow.max_retry_delay = '100ms'));
-$app->control('seed', { logs => 3400, events => 20, audit => 5, monitors => 2100, hosts => 1200, users => 250 });
+$app->control('seed', { logs => 3400, events => 20, audit => 5, monitors => 2100, hosts => 1200, users => 250, metrics => 2300 });
 $app->profile('organization', { apiKey => 'planted-api', applicationKey => 'planted-application' });
 
 sub outcome { return AppflowTest::RestApps::outcome(@_); }
@@ -22,7 +22,7 @@ sub table
 
 # ---------------------------------------------------------------- what there is
 
-is(join(' ', sort map { $_->{name} } @{ $app->entities('organization')->{Objects} }), 'audit events hosts logs monitors users', 'what can be read');
+is(join(' ', sort map { $_->{name} } @{ $app->entities('organization')->{Objects} }), 'audit events hosts logs metrics monitors users', 'what can be read');
 my $fields = $app->fields('organization', 'logs');
 is(join(' ', map { $fields->{$_}{supportedFieldTypeDetails}{v1}{fieldType} } qw(id timestamp service attributes)), 'String DateTime String Struct', 'fields of logs');
 
@@ -77,6 +77,45 @@ filtered('what is no word', 0, qr/limit\]=1000(?!.*query)/, $app->filter('servic
 filtered('another field', 1, qr/limit\]=1000(?!.*query)/, $app->filter('id', 'EQUAL_TO', VALUE => 'L000009'));
 $run = table('logs', ['id'], 'id text', filters => [ $app->filter('message', 'CONTAINS', VALUE => 'a') ]);
 like($run->{refused} // $run->{message}, qr/CONTAINS/, 'an operator that Datadog does not have');
+
+# ---------------------------------------------------------------- metrics and their values
+
+is(outcome(table('metrics', ['id'], 'id text PRIMARY KEY')), 'Successful 2300 0', 'metrics, of three pages');
+is(scalar @{ $app->entities('organization', 'metrics')->{Metrics} }, 2300, 'are entities');
+$fields = $app->fields('organization', 'metrics/app.m7');
+is(join(' ', map { $fields->{$_}{supportedFieldTypeDetails}{v1}{fieldType} } qw(expression scope timestamp value interval tags query)), 'String String DateTime Double Long Struct String', 'fields of points');
+
+# what the simulator says of minutes, in SQL; minutes 49, 99, ... have no value
+my $said = q{SELECT format('avg:app.m7{%%s}', scope) AS expression, scope, to_timestamp(m * 60) AS at, avg(7000 + h * 100 + m %% 60 + 0.25) AS value
+	FROM generate_series(%d, %d) m, generate_series(0, 1) h, LATERAL (SELECT %s AS scope) s WHERE m %% 50 <> 49 GROUP BY 1, 2, 3};
+sub points { my ($run, @about) = @_; my $query = sprintf $said, @about; return $app->sql("SELECT (SELECT count(*) FROM $run->{table}) || ' ' || count(*) FROM ((TABLE $run->{table} EXCEPT ALL $query) UNION ALL ($query EXCEPT ALL TABLE $run->{table})) d"); }
+my $columns = 'expression text, scope text, timestamp timestamptz, value float8';
+my $begin = 1704067200 / 60;
+my @window = ($app->filter('timestamp', 'BETWEEN', DATA_TYPE => 'datetime', LOWER_BOUND => '2024-01-01T00:59:30Z', UPPER_BOUND => '2024-01-01T05:00:00Z'));
+$app->control('reset');
+$run = table('metrics/app.m7', [qw(expression scope timestamp value)], $columns, filters => \@window);
+is(points($run, $begin + 60, $begin + 299, "'*'"), '235 0', 'a record for each point of the window') or diag(AppflowTest::RestApps::told($run));
+my ($asked) = $app->seen(qr{v1/query});
+like($asked->{plain}, qr/from=1704070770/, 'from') && like($asked->{plain}, qr/to=1704085200/, 'to') && like($asked->{plain}, qr/query=avg:app\.m7\{\*\}/, 'the average of all');
+$run = table('metrics/app.m7', [qw(expression scope timestamp value)], $columns, filters => [ @window, $app->filter('query', 'EQUAL_TO', VALUE => 'avg:app.m7{*} by {host}') ]);
+is(points($run, $begin + 60, $begin + 299, q{'host:h' || h}), '470 0', 'a query of Datadog: each host') or diag(AppflowTest::RestApps::told($run));
+$run = table('metrics/app.m7', [qw(timestamp value interval tags)], 'timestamp timestamptz, value float8, interval int, tags jsonb');
+is($run->{status}, 'Successful', 'without a condition') or diag(AppflowTest::RestApps::told($run));
+is($app->sql("SELECT count(*) BETWEEN 55 AND 61 AND min(timestamp) > now() - interval '1 hour 5 min' AND max(timestamp) <= now() FROM $run->{table}"), 't', '... it is the last hour');
+$run = table('metrics/app.m99999', [qw(timestamp value)], 'timestamp timestamptz, value float8');
+is(outcome($run), 'Successful 0 0', 'a metric that nobody reports');
+$run = table('metrics/app.m7', [qw(timestamp value)], 'timestamp timestamptz, value float8', filters => [ $app->filter('query', 'EQUAL_TO', VALUE => 'avg:app.m7{') ]);
+like("$run->{status}: $run->{message}", qr/^Error: .*Error parsing query: unable to parse/, 'a query that is none');
+$app->control('set', { erring => 'Query timed out' });
+$run = table('metrics/app.m7', [qw(timestamp value)], 'timestamp timestamptz, value float8');
+like("$run->{status}: $run->{message}", qr/^Error: .*Query timed out/, 'an answer of status 200 that says that it failed');
+$app->control('set', { erring => '' });
+$app->sql(q(CREATE SERVER organization FOREIGN DATA WRAPPER appflow_fdw OPTIONS (connector_profile 'organization'); CREATE SCHEMA metric; IMPORT FOREIGN SCHEMA metrics LIMIT TO ("metrics/app.m7") FROM SERVER organization INTO metric));
+my ($foreign) = split /\n/, $app->sql(q(SELECT ftrelid::regclass FROM pg_foreign_table WHERE ftoptions::text LIKE '%app.m7%'));
+$app->control('reset');
+is($app->sql(qq(SELECT count(*) || ' ' || min(value) || ' ' || max(timestamp AT TIME ZONE 'UTC') FROM $foreign WHERE timestamp >= '2024-01-01T01:00:00Z' AND timestamp < '2024-01-01T02:00:00Z')), '59 7050.25 2024-01-01 01:59:00', 'a foreign table of a metric');
+($asked) = $app->seen(qr{v1/query});
+like($asked->{plain}, qr/from=1704070800(?!\d)/, '... its window') && like($asked->{plain}, qr/to=1704074400(?!\d)/, '... with both ends');
 
 # ---------------------------------------------------------------- in spite of all
 

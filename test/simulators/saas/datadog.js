@@ -1,4 +1,4 @@
-// Datadog's API: logs, events, audit trail, monitors, hosts, users.
+// Datadog's API: logs, events, audit trail, metrics and their values, monitors, hosts, users.
 //
 //   node datadog.js        prints "ready PORT"
 //
@@ -20,6 +20,7 @@ const makers = {
   audit: (n) => ({ id: `A${n}`, type: 'audit', attributes: { timestamp: iso(n), service: 'audit', message: 'm', tags: [], attributes: {} } }),
   monitors: (n) => ({ id: n, name: `monitor ${n}`, type: 'metric alert', query: 'avg(last_5m):avg:a{*} > 1', message: '', overall_state: n % 3 ? 'OK' : 'Alert', priority: null, multi: false, created: iso(0), modified: iso(n), tags: ['a'], creator: { name: 'x' }, options: { thresholds: { critical: 1 } } }),
   hosts: (n) => ({ id: n, name: `h${String(n).padStart(5, '0')}`, host_name: `h${n}`, aliases: [], apps: ['agent'], sources: ['agent'], up: n % 2 === 0, is_muted: false, last_reported_time: START / 1000 + n, tags_by_source: {}, meta: {}, metrics: { cpu: 1.5 } }),
+  metrics: (n) => ({ type: 'metrics', id: `app.m${n}` }),
   users: (n) => ({ id: `u-${n}`, type: 'users', attributes: { name: `User ${n}`, handle: `u${n}@example.com`, email: `u${n}@example.com`, title: null, status: 'Active', disabled: false, service_account: false, created_at: iso(0), modified_at: iso(n) }, relationships: {} })
 }
 const searches = { '/api/v2/logs/events': 'logs', '/api/v2/events': 'events', '/api/v2/audit/events': 'audit' }
@@ -30,6 +31,10 @@ function moment(text) {
   if (/^\d{13}$/.test(text)) return Number(text)
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : NaN
 }
+
+// a metric of two hosts at a minute
+const value = (metric, host, minute) => (minute % 50 === 49 ? null : Number(metric.slice(5)) * 1000 + host * 100 + (minute % 60) + 0.25)
+const mean = (list) => (list.length ? list.reduce((sum, one) => sum + one, 0) / list.length : null)
 
 // whole numbers of a parameter, within bounds
 function number(query, name, usual, least, most) {
@@ -69,6 +74,15 @@ class Organization {
     if (request.method !== 'GET') return failed(405, 'Method not allowed')
     const { path, query } = request
     if (searches[path]) return this.search(searches[path], query)
+    if (path === '/api/v1/query') return this.points(query)
+    if (path === '/api/v2/metrics') {
+      const size = number(query, 'page[size]', 10000, 1, 10000)
+      const at = query.has('page[cursor]') ? Number(Buffer.from(query.get('page[cursor]'), 'base64').toString().replace('m:', '')) : 0
+      if (size === null || !Number.isInteger(at)) return failed(400, 'Invalid page')
+      const rows = this.rows.get('metrics')
+      const next = at + size < rows.length ? Buffer.from(`m:${at + size}`).toString('base64') : null
+      return { status: 200, body: { data: rows.slice(at, at + size), meta: { pagination: { cursor: query.get('page[cursor]'), limit: size, next_cursor: next, type: 'cursor_limit' } } } }
+    }
     if (path === '/api/v1/monitor') {
       const size = number(query, 'page_size', 100, 1, 1000)
       const page = number(query, 'page', 0, 0, 1e6)
@@ -89,6 +103,32 @@ class Organization {
       return { status: 200, body: { data: this.rows.get('users').slice(page * size, (page + 1) * size), meta: { page: { total_count: this.rows.get('users').length, total_filtered_count: this.rows.get('users').length } } } }
     }
     return failed(404, 'Not found')
+  }
+
+  // one series for each host if the query is by host; at most 300 points in each
+  points(query) {
+    const from = number(query, 'from', null, 0, 1e10)
+    const to = number(query, 'to', null, 0, 1e10)
+    if (from === null || to === null || !query.get('query')) return failed(400, 'The parameters from, to and query are required')
+    if (from > to) return failed(400, 'The start of the time range must be before its end')
+    const asked = /^(avg|sum|min|max):([\w.]+)\{(\*|host:h(\d))\}( by \{host\})?$/.exec(query.get('query'))
+    if (!asked) return failed(400, `Error parsing query: unable to parse ${query.get('query')}: Rule 'scope_expr' didn't match`)
+    const [, aggr, metric, , only, by] = asked
+    if (this.settings.erring) return { status: 200, body: { status: 'error', res_type: 'time_series', error: this.settings.erring, series: [], query: query.get('query') } }
+    const interval = Math.max(60, Math.ceil((to - from) / 300 / 60) * 60)
+    const hosts = only === undefined ? [0, 1] : [Number(only)]
+    const found = this.rows.get('metrics').some(({ id }) => id === metric)
+    const series = (found ? by ? hosts.map((host) => [host]) : [hosts] : []).map((members) => {
+      const pointlist = []
+      for (let at = Math.floor(from / interval) * interval; at < to; at += interval) {
+        const minutes = Array.from({ length: interval / 60 }, (_, i) => at / 60 + i)
+        const all = minutes.flatMap((minute) => members.map((host) => value(metric, host, minute))).filter((one) => one !== null)
+        if (all.length) pointlist.push([at * 1000, aggr === 'avg' ? mean(all) : aggr === 'sum' ? all.reduce((sum, one) => sum + one) : Math[aggr](...all)])
+      }
+      const scope = by ? `host:h${members[0]}` : asked[3]
+      return { unit: null, pointlist, end: to * 1000 - 1, interval, length: pointlist.length, start: from * 1000, tag_set: by ? [scope] : [], aggr, metric, expression: query.get('query').replace(/\{.*/, `{${scope}}`), scope, display_name: metric, query_index: 0, attributes: {} }
+    })
+    return { status: 200, body: { status: 'ok', res_type: 'time_series', resp_version: 1, query: query.get('query'), from_date: from * 1000, to_date: to * 1000, series, values: [], times: [], message: '', group_by: by ? ['host'] : [] } }
   }
 
   search(name, query) {
