@@ -31,6 +31,7 @@
 /* records of a page */
 #define PROPERTY_PAGE 250000
 #define VIEW_PAGE 100000
+#define LEAST_PAGE 1000			/* where the caller may need no more, but may need more */
 
 /* days before which there is nothing: of the first property, and view */
 #define FIRST_PROPERTY_DAY 16661	/* 2015-08-14 */
@@ -825,7 +826,7 @@ set_limit(GoogleReport *report, ReadRequest *request, bool all_taken)
 	report->offset = request->limit_taken ? request->offset : 0;
 	report->page = request->page_size > 0 ? Min(request->page_size, most) : most;
 	if (report->limit == NO_LIMIT && all_taken && request->limit_hint > 0 && request->page_size == 0)
-		report->page = (int) Min((int64) report->page, request->limit_hint);
+		report->page = (int) Min((int64) report->page, Max(request->limit_hint, LEAST_PAGE));
 	if (report->limit == 0)
 		report->empty = true;
 }

@@ -396,7 +396,8 @@ sub _check_source
 			my $limit = $source->{import} && ref $source->{import} eq 'HASH' ? $source->{import}{table} : $source->{entity};
 			$self->sql("CREATE SCHEMA $server; IMPORT FOREIGN SCHEMA \"$group\" LIMIT TO (\"$limit\") FROM SERVER $server INTO $server");
 			my ($made) = split /\n/, $self->sql("SELECT ftrelid::regclass FROM pg_foreign_table t JOIN pg_class c ON c.oid = ftrelid WHERE relnamespace = '$server'::regnamespace");
-			is($self->sql("SELECT count(*) FROM $made WHERE $within"), $all, "$name: IMPORT FOREIGN SCHEMA");
+			my $named = ref $source->{import} eq 'HASH' && $source->{import}{columns} ? $source->{import}{columns} : '1';
+			is($self->sql("SELECT count(*) FROM (SELECT $named FROM $made WHERE $within) x"), $all, "$name: IMPORT FOREIGN SCHEMA");
 		}
 	}
 
