@@ -27,6 +27,7 @@ static const Connector *const apps[] = {
 	&veeva_connector,
 	&amplitude_connector,
 	&google_analytics_connector,
+	&marketo_connector,
 };
 
 const Connector *

@@ -58,6 +58,8 @@ struct CsvReader
 	size_t		names_allocated;
 	int32_t    *column_of_field;
 
+	bool		bare_returns;	/* a CR without LF is text, not a line end */
+
 	const char *mark;			/* done up to here in the data of this call */
 	uint64_t	offset;			/* of mark in the object */
 	uint64_t	line;
@@ -94,6 +96,12 @@ csv_reader_create(char delimiter)
 	reader->isa = codec_isa();
 	csv_reader_restart(reader);
 	return reader;
+}
+
+void
+csv_reader_keep_returns(CsvReader *reader)
+{
+	reader->bare_returns = true;
 }
 
 void
@@ -401,7 +409,11 @@ read_row(CsvReader *reader, Cursor *cursor, uint32_t row, bool header,
 				next_special(cursor, delimiter, isa);
 		}
 		else
+		{
+			while (reader->bare_returns && at + 1 < end && *at == '\r' && at[1] != '\n')
+				at = next_special(cursor, delimiter, isa);
 			stop = at;
+		}
 
 		if (at == end)
 		{

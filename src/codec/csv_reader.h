@@ -59,6 +59,9 @@ extern const char *csv_reader_field(const CsvReader *reader, size_t i);		/* NUL-
 /* column_of_field[i]: the column that header field i goes to, or -1 to skip it; copied */
 extern bool csv_reader_bind(CsvReader *reader, const int32_t *column_of_field);
 
+/* From here on a CR that no LF follows is part of its field, quoted or not. */
+extern void csv_reader_keep_returns(CsvReader *reader);
+
 /* begin a new object: forget header and binding */
 extern void csv_reader_restart(CsvReader *reader);
 

@@ -59,13 +59,17 @@ typedef struct Scheme
 	const char *oauth;			/* member of the credentials that OAuth's are in; NULL: they are it */
 	bool		my_domain;		/* token URLs are also at the instanceUrl */
 	const char *domain;			/* token URLs are for instances in it; others have their own */
+	const char *const *tails;	/* ends of the URL that people copy along with it; NULL-terminated */
 } Scheme;
+
+/* Marketo shows the addresses of its APIs, not of the instance */
+static const char *const marketo_tails[] = {"/rest", "/identity", "/bulk", NULL};
 
 static const Scheme schemes[CONNECTOR_TYPE_COUNT] = {
 	[CONNECTOR_SALESFORCE] = {.kind = BY_TOKEN, .service = &token_salesforce, .my_domain = true},
 	[CONNECTOR_PARDOT] = {.kind = BY_TOKEN, .service = &token_oauth, .my_domain = true},
 	[CONNECTOR_SLACK] = {.kind = BY_TOKEN, .service = &token_slack, .domain = "slack.com"},
-	[CONNECTOR_MARKETO] = {.kind = BY_TOKEN, .service = &token_oauth},
+	[CONNECTOR_MARKETO] = {.kind = BY_TOKEN, .service = &token_oauth, .tails = marketo_tails},
 	[CONNECTOR_ZENDESK] = {.kind = BY_TOKEN, .service = &token_oauth_json},
 	[CONNECTOR_GOOGLE_ANALYTICS] = {.kind = BY_TOKEN, .base = "https://analyticsdata.googleapis.com",
 	.service = &token_oauth, .domain = "googleapis.com"},
@@ -176,6 +180,25 @@ without_slash(char *url)
 	return url;
 }
 
+/* the URL of an instance, of one of an API there */
+static char *
+without_tail(char *url, const char *const *tails)
+{
+	size_t		length = strlen(url);
+
+	for (; tails != NULL && *tails != NULL; tails++)
+	{
+		size_t		tail = strlen(*tails);
+
+		if (length > tail && pg_strcasecmp(url + length - tail, *tails) == 0)
+		{
+			url[length - tail] = '\0';
+			return without_slash(url);
+		}
+	}
+	return url;
+}
+
 /* a URL with a port behind its host, unless it has one */
 static char *
 with_port(char *url, const char *port)
@@ -223,7 +246,7 @@ base_url(const ProfileRow *profile, const Scheme *scheme)
 		return NULL;
 	if (pg_strncasecmp(url, "https://", 8) != 0 && pg_strncasecmp(url, "http://", 7) != 0)
 		url = psprintf("https://%s", url);
-	return without_slash(url);
+	return without_tail(without_slash(url), scheme->tails);
 }
 
 /* whether the host of a URL is a domain, or in it */

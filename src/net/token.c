@@ -252,6 +252,8 @@ token_ask(const TokenRequest *request)
 	lifetime = text_at(answer, service->lifetime);
 	result.lifetime = lifetime == NULL ? 0 : Max(strtoll(lifetime, NULL, 10), 0);
 	result.instance = instance_of(request, text_at(answer, service->instance));
+	if (result.token == NULL && code_of(answer, service) != NULL)
+		refuse(request, call->status, code_of(answer, service));
 	if (answer != NULL)
 		explicit_bzero(answer, VARSIZE(answer));
 	if (result.token == NULL || result.token[0] == '\0')
