@@ -159,7 +159,7 @@ judge(HttpCall *call, bool retry, void *arg)
 	MarketoCall *state = arg;
 	int			index;
 
-	state->throttled = false;
+	state->throttled = state->doubtful = false;
 	read_refusal(call, state);
 	index = state->refused ? find_code(state->code) : -1;
 	if (index < 0)
@@ -173,13 +173,17 @@ judge(HttpCall *call, bool retry, void *arg)
 			if (state->renewed || call->status == 401 || call->guard == NULL || call->guard->renew == NULL)
 				return false;
 			state->renewed = true;
+			state->harmless++;
 			return call->guard->renew(call, call->guard->arg);
 		case REMEDY_WAIT:
 			state->throttled = true;
+			state->harmless++;
 			return true;
 		case REMEDY_AGAIN:
+			state->harmless++;
 			return true;
 		case REMEDY_DOUBT:
+			state->doubtful = true;
 			return !state->once;
 	}
 	return retry;

@@ -35,6 +35,8 @@ typedef struct MarketoCall
 	bool		once;			/* what it does must not be done twice */
 	bool		renewed;		/* the token, as the answer said that it is not valid */
 	bool		throttled;
+	int			harmless;		/* attempts that surely did nothing */
+	bool		doubtful;		/* the answer does not tell for certain that nothing was done */
 	bool		refused;		/* the answer says that it failed, and why: */
 	char	   *code;
 	char	   *message;

@@ -144,7 +144,6 @@ raises('CreateFlow', flow('new', tags => { 'aws:x' => 'y' }), 400, qr/1 validati
 raises('CreateFlow', flow('new', tags => { map { ("k$_" => 'v') } 1 .. 51 }), 400, qr/1 validation error detected: .*tags.*/, '51 tags');
 raises('CreateFlow', flow('new', sourceFlowConfig => { %$described, connectorProfileName => 'nobody' }), 404,
 	'Connector Profile with name nobody does not exist.', 'no such profile');
-raises('CreateFlow', flow('new', sourceFlowConfig => $described), 405, 'connector type "Marketo" cannot move records in this version', 'a connector that is only described');
 {
 	local $settings = 'SET appflow.quota_flows = 2;';
 	raises('CreateFlow', flow('new'), 402, 'this database has 2 flows, more are not allowed', 'the quota');
@@ -207,7 +206,6 @@ raises('UpdateFlow', flow('demand', sourceFlowConfig => { %$described, connector
 	'Connector Profile with name nobody does not exist.', 'no such profile');
 raises('UpdateFlow', flow('demand', destinationFlowConfigList => [$to_bucket]), 400,
 	'the destination of a flow cannot change from CustomConnector to S3', 'another destination');
-raises('UpdateFlow', flow('demand', sourceFlowConfig => $described), 405, 'connector type "Marketo" cannot move records in this version', 'a connector that is only described');
 raises('UpdateFlow', flow('demand', tasks => []), 400, qr/.*\[Task Validation Error: You must specify a projection task or a MAP_ALL task\]/, 'no projection');
 raises('UpdateFlow', {}, 400, qr/5 validation errors detected: .*/, 'nothing');
 is($json->encode(without(described('demand'), 'lastRunExecutionDetails')->{tasks}), $json->encode(flow('demand')->{tasks}), 'UpdateFlow: what is refused changes nothing');

@@ -79,7 +79,7 @@ sub error_of
 sub profile
 {
 	my ($self, $name, $credentials, $properties) = @_;
-	$credentials = { clientId => 'planted-client', clientSecret => 'planted-client-secret', %$credentials } if $self->{type} =~ /^(Slack|Zendesk)$/;
+	$credentials = { clientId => 'planted-client', clientSecret => 'planted-client-secret', %$credentials } if $self->{type} =~ /^(Marketo|Slack|Zendesk)$/;
 	my $request = $json->encode({
 		connectorProfileName => $name, connectorType => $self->{type}, connectionMode => 'Public',
 		connectorProfileConfig => {
