@@ -171,7 +171,8 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.destination_triggers = ALL_TRIGGERS,
 	},
 
-	/* API: DescribeConnectors sample (triggers, frequencies); UG Marketo: insert only; vendor: tokens */
+	/* API: DescribeConnectors sample (triggers, frequencies); UG Marketo: insert only; vendor: tokens, jobs
+	 * that take a while to begin (and clocks differ) */
 	[CONNECTOR_MARKETO] = {
 		.type = "Marketo",
 		.key = "Marketo",
@@ -183,6 +184,7 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.operators = OP(PROJECTION) | OP(LESS_THAN) | OP(GREATER_THAN) | OP(BETWEEN) | ENGINE,
 		.source_triggers = PULLED,
 		EVERY_HOUR,
+		.settling = MINUTE,
 		.destinations = ANYWHERE | TO(LOOKOUT_METRICS),
 		.destination_triggers = ALL_TRIGGERS,
 		.writes = WRITES_INSERT,

@@ -40,7 +40,6 @@ class Subscription {
     this.worst = 0
     this.leads = new Map()
     this.lastLead = 0
-    this.records = (name) => (name === 'leads' ? [...this.leads.values()] : name === 'worst' ? this.worst : name === 'jobs' ? [...this.exports.jobs.values()].map((job) => job.status) : this.stores.get(name))
     this.stores = new Map(Object.keys(objects).map((name) => [name, []]))
     this.lastRecord = 0
     this.activities = []
@@ -49,6 +48,15 @@ class Subscription {
     this.programs = []
     this.pages = new Map()
     this.inFlight = new Set()
+  }
+
+  records(name) {
+    if (name === 'leads') return [...this.leads.values()]
+    if (name === 'activities') return this.activities.map((activity) => this.shownActivity(activity))
+    if (name === 'issued') return this.issued // tokens
+    if (name === 'worst') return this.worst // calls at once
+    if (name === 'jobs') return [...this.exports.jobs.values()].map((job) => job.status)
+    return this.stores.get(name)
   }
 
   expire() {
@@ -277,6 +285,10 @@ class Subscription {
     return { status: 200, body: { success: true, warnings: [], errors: [], requestId: 'p#2', result: rows.map(({ time, ...row }) => row) } }
   }
 
+  shownActivity({ time, ...activity }) {
+    return { ...activity, marketoGUID: String(activity.id), activityDate: activity.activityDate || shown(time) }
+  }
+
   pagingToken(query) {
     const since = query.get('sinceDatetime')
     if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)$/.test(since || '')) return refused(1003, 'Invalid sinceDatetime')
@@ -299,7 +311,7 @@ class Subscription {
     const part = this.settings.sparse && page % 2 === 0 ? [] : rows.slice(begin, begin + size)
     const more = begin + part.length < rows.length
     const body = { requestId: 'a#2', success: true, nextPageToken: this.activityToken(since, begin + part.length, page + 1), moreResult: more }
-    if (part.length > 0) body.result = part.map(({ time, ...activity }) => ({ ...activity, marketoGUID: String(activity.id), activityDate: activity.activityDate || shown(time) }))
+    if (part.length > 0) body.result = part.map((activity) => this.shownActivity(activity))
     return { status: 200, body }
   }
 
