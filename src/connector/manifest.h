@@ -106,6 +106,11 @@ typedef struct ManifestCall
 	const JsonTree *body;
 	ManifestPairs form;
 	int			repeatable;		/* 1, 0, or -1: not said */
+	struct
+	{
+		int			count;
+		int		   *items;
+	}			not_ready;		/* statuses: ask again later */
 } ManifestCall;
 
 typedef enum ManifestPagingKind
@@ -131,6 +136,7 @@ typedef struct ManifestPaging
 	ManifestCondition more;
 	ManifestCondition last;
 	const char *total;
+	const char *at;				/* where the answer says which page it is */
 	int			link_tells;
 	int			short_pages;
 } ManifestPaging;
@@ -148,6 +154,7 @@ typedef struct ManifestFilter
 {
 	unsigned	operators;		/* bits 1 << FilterOperator */
 	ManifestTexts fields;
+	ManifestTexts except;		/* of all fields */
 	unsigned	types;			/* bits 1 << FieldType; 0: all */
 	const char *term;
 	ManifestPairs parameters;
@@ -208,6 +215,7 @@ typedef struct ManifestRead
 	int			may_lack_records;
 	ManifestLists unnest;		/* paths of arrays within a record */
 	ManifestPaging paging;
+	int			lines;			/* records one behind the other, with nothing around them */
 	const char *field_separator;
 	ManifestQuery query;
 	struct

@@ -31,6 +31,9 @@
 /* bytes of an answer that messages show */
 #define SHOWN_BODY 500
 
+/* the most that an answer says which only says that there is none yet */
+#define JUDGED_BODY (64 * 1024)
+
 /* ---------- what an answer asks of the next ---------- */
 
 /* milliseconds until the time in a header; -1: it does not say */
@@ -65,6 +68,7 @@ until_reset(const ManifestRateLimit *limit, const char *text)
 typedef struct CallState
 {
 	ConnectorSession *session;
+	const ManifestCall *spec;
 	bool		renewed;		/* the token, as a code in the body said that it has expired */
 } CallState;
 
@@ -123,6 +127,27 @@ verdict_of(const ManifestErrors *errors, HttpCall *call)
 	return verdict;
 }
 
+bool
+manifest_not_ready(const ManifestCall *spec, int status)
+{
+	for (int i = 0; i < spec->not_ready.count; i++)
+	{
+		if (spec->not_ready.items[i] == status)
+			return true;
+	}
+	return false;
+}
+
+void
+manifest_raise_not_ready(ConnectorSession *session, HttpCall *call, const char *what)
+{
+	ereport(ERROR,
+			appflow_error_detail(WF_CONNECTOR, "%s %s answered with status %d.", call->method, http_shown_url(call->url),
+								 call->status),
+			errmsg("%s is not ready yet to answer about %s", session_application(session), what),
+			errhint("Try again later."));
+}
+
 /* codes in a body that say that the call is worth repeating */
 static bool
 judge(HttpCall *call, bool retry, void *arg)
@@ -132,6 +157,8 @@ judge(HttpCall *call, bool retry, void *arg)
 
 	if (call->failure != HTTP_FINE || call->status == 0)
 		return retry;
+	if (manifest_not_ready(state->spec, call->status))
+		return call->repeatable;
 	switch (verdict_of(&manifest_of(state->session)->errors, call))
 	{
 		case VERDICT_NONE:
@@ -367,7 +394,13 @@ dress(ConnectorSession *session, HttpCall *call, const ManifestCall *spec, const
 	CallState  *state = MemoryContextAllocZero(call->context, sizeof(CallState));
 
 	state->session = session;
+	state->spec = spec;
 	call->arg = state;
+	if (spec->not_ready.count > 0)
+	{
+		call->judged = JUDGED_BODY;
+		call->judge = judge;
+	}
 	if (manifest->errors.expired.count > 0 || manifest->errors.throttled.count > 0)
 	{
 		call->whole = true;
@@ -570,6 +603,8 @@ manifest_fetch(ConnectorSession *session, HttpCall *call, const char *what, Aren
 	http_wait(call);
 	if (call->status >= 400)
 		manifest_fail(session, call, what);
+	if (manifest_not_ready(((const CallState *) call->arg)->spec, call->status))
+		manifest_raise_not_ready(session, call, what);
 	body = http_body(call, &length);
 	if (call->status >= 300)
 		session_raise(session, call, what, NULL, NULL);
@@ -761,6 +796,18 @@ is_short(const Pager *pager, uint64 records)
 	return records == 0 || (!pager->read->paging.short_pages && records < (uint64) pager->size);
 }
 
+/* an application that does not heed where a page is to begin would send the same one for ever */
+static void
+check_place(Pager *pager, const char *at)
+{
+	if (at != NULL && pager->cursor != NULL && strcmp(pager->cursor, at) == 0)
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("%s sent the page of %s at \"%s\" twice", session_application(pager->session), pager->what,
+					   session_words(pager->session, at)));
+	remember(pager, at);
+}
+
 HttpCall *
 pager_next(Pager *pager, const PageFacts *facts)
 {
@@ -776,8 +823,14 @@ pager_next(Pager *pager, const PageFacts *facts)
 		return NULL;
 	if (kind == PAGING_OFFSET || kind == PAGING_PAGE)
 	{
+		if (paging->more.path != NULL && facts->records == 0)
+			ereport(ERROR,
+					appflow_error(WF_CONNECTOR),
+					errmsg("%s says that there are more records of %s, but sent none of them",
+						   session_application(pager->session), pager->what));
 		if (facts->records == 0 || (more < 0 && is_short(pager, facts->records)))
 			return NULL;
+		check_place(pager, paging->at == NULL ? NULL : facts->lookup(facts->arg, paging->at));
 		pager->offset += (int64) facts->records;
 		pager->page++;
 		return call_next(pager, facts->call);

@@ -105,6 +105,8 @@ check_paging(Check *check, const char *place, const ManifestRead *read, const Ma
 		return fail(check, place, "paging of this kind needs {%s} in the call, or every page would be the first", value);
 	if (paging->total != NULL && paging->kind != PAGING_OFFSET && paging->kind != PAGING_PAGE)
 		return fail(check, place, "\"total\" goes with the kinds offset and page");
+	if (paging->at != NULL && paging->kind != PAGING_OFFSET && paging->kind != PAGING_PAGE)
+		return fail(check, place, "\"at\" goes with the kinds offset and page");
 	if (paging->link_tells && paging->kind != PAGING_KEY && paging->kind != PAGING_OFFSET && paging->kind != PAGING_PAGE)
 		return fail(check, place, "\"linkTells\" goes with the kinds key, offset and page");
 	if (paging->maximum != 0 && paging->maximum < paging->size)
@@ -132,6 +134,8 @@ check_filters(Check *check, const ManifestRead *read)
 			return fail(check, place, "operators is empty");
 		if (filter->values != NULL && filter->or != NULL)
 			return fail(check, place, "several operands go by \"values\" or by \"or\", not both");
+		if (filter->fields.count > 0 && filter->except.count > 0)
+			return fail(check, place, "\"except\" is for filters of all fields, this one has \"fields\"");
 		if (filter->or != NULL && filter->term == NULL)
 			return fail(check, place, "\"or\" joins terms, and there is no \"term\"");
 		for (int k = 0; k < filter->escape.count; k++)
@@ -165,6 +169,11 @@ check_read(Check *check, const ManifestEntity *entity, const ManifestRead *read)
 {
 	if (!check_pages(check, read) || !check_filters(check, read))
 		return false;
+	if (read->lines && read->records != NULL && read->records[0] != '\0')
+		return fail(check, "lines", "lines have nothing around them, so \"records\" leads nowhere");
+	if (read->lines && read->paging.kind != PAGING_NONE && read->paging.kind != PAGING_LINK_HEADER &&
+		read->paging.kind != PAGING_HEADER)
+		return fail(check, "lines", "lines have nothing around them: what the next page is, only headers can tell");
 	if (read->order != NULL)
 	{
 		if (read->order->ascending == NULL && read->order->descending == NULL)

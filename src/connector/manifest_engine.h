@@ -129,6 +129,10 @@ extern HttpCall *manifest_link_call(ConnectorSession *session, const ManifestCal
 extern char *manifest_show_call(ConnectorSession *session, const ManifestCall *call, const ManifestValues *values,
 								List *extra);
 
+/* whether a status says that there is no answer yet; and the error for it */
+extern bool manifest_not_ready(const ManifestCall *spec, int status);
+pg_noreturn extern void manifest_raise_not_ready(ConnectorSession *session, HttpCall *call, const char *what);
+
 /* a value of an answer, by its path; NULL: there is none, or it is no scalar */
 typedef const char *(*ManifestLookup) (void *arg, const char *path);
 

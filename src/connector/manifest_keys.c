@@ -132,6 +132,7 @@ static const Key call_keys[] = {
 	{"body", KEY_JSON, AT(ManifestCall, body)},
 	{"form", KEY_TEMPLATE_PAIRS, AT(ManifestCall, form)},
 	{"repeatable", KEY_BOOLEAN, AT(ManifestCall, repeatable), .otherwise = -1},
+	{"notReady", KEY_NUMBERS, AT(ManifestCall, not_ready), .minimum = 201, .maximum = 399},
 };
 TABLE(call, ManifestCall);
 
@@ -144,6 +145,7 @@ static const Key paging_keys[] = {
 	{"more", KEY_OBJECT, AT(ManifestPaging, more), .table = &condition},
 	{"last", KEY_OBJECT, AT(ManifestPaging, last), .table = &condition},
 	{"total", KEY_PATH, AT(ManifestPaging, total)},
+	{"at", KEY_PATH, AT(ManifestPaging, at)},
 	{"linkTells", KEY_BOOLEAN, AT(ManifestPaging, link_tells)},
 	{"shortPages", KEY_BOOLEAN, AT(ManifestPaging, short_pages)},
 };
@@ -178,6 +180,7 @@ TABLE(unless, ManifestUnless);
 static const Key filter_keys[] = {
 	{"operators", KEY_NAMES, AT(ManifestFilter, operators), .required = true, .names = operator_names},
 	{"fields", KEY_TEXTS, AT(ManifestFilter, fields)},
+	{"except", KEY_TEXTS, AT(ManifestFilter, except)},
 	{"types", KEY_TYPES, AT(ManifestFilter, types)},
 	{"term", KEY_TEMPLATE, AT(ManifestFilter, term), .adds = OF_FILTER},
 	{"parameters", KEY_TEMPLATE_PAIRS, AT(ManifestFilter, parameters), .adds = OF_FILTER},
@@ -214,6 +217,7 @@ static const Key read_keys[] = {
 	{"settled", KEY_POINTER, AT(ManifestRead, settled), .table = &settled},
 	{"lacks", KEY_TEXTS, AT(ManifestRead, lacks)},
 	{"unnest", KEY_TEXT_LISTS, AT(ManifestRead, unnest)},
+	{"lines", KEY_BOOLEAN, AT(ManifestRead, lines)},
 	{"fieldSeparator", KEY_TEXT, AT(ManifestRead, field_separator)},
 	{"query", KEY_OBJECT, AT(ManifestRead, query), .table = &query},
 	{"filters", KEY_OBJECTS, AT(ManifestRead, filters), .table = &filter},

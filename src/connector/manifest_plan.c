@@ -365,6 +365,8 @@ rule_fits(const ManifestFilter *rule, FilterOperator operator, const char *field
 		return false;
 	for (int i = 0; i < rule->fields.count; i++)
 		named = named || strcmp(rule->fields.items[i], field) == 0;
+	for (int i = 0; i < rule->except.count; i++)
+		named = named && strcmp(rule->except.items[i], field) != 0;
 	return named && (rule->types == 0 || (rule->types & (1U << type)) != 0);
 }
 

@@ -124,6 +124,7 @@ want_envelope(ManifestReader *reader)
 	want_path(reader, paging->more.path);
 	want_path(reader, paging->last.path);
 	want_path(reader, paging->total);
+	want_path(reader, paging->at);
 	for (int i = 0; i < errors->failed.count; i++)
 		want_path(reader, errors->failed.items[i].path);
 	if (errors->failed.count == 0)
@@ -182,6 +183,15 @@ next_page(void *arg, const RecordPage *previous, HttpCall **call)
 		return PAGE_UNKNOWN;
 	*call = pager_next(&reader->pager, &facts);
 	return *call == NULL ? PAGE_LAST : PAGE_FOLLOWS;
+}
+
+static void
+begun(void *arg, HttpCall *call)
+{
+	ManifestReader *reader = arg;
+
+	if (manifest_not_ready(&reader->plan->read->call, call->status))
+		manifest_raise_not_ready(reader->session, call, reader->what);
 }
 
 static void
@@ -698,9 +708,12 @@ open_pages(ConnectorSession *session, ReadRequest *request, ReadPlan *plan)
 	source.paths = reader->paths;
 	source.discover = plan->discover;
 	source.may_lack_records = plan->read->may_lack_records;
+	source.lines = plan->read->lines;
 	source.next_page = next_page;
+	source.begun = begun;
 	source.fail = fail;
-	source.check = manifest_of(session)->errors.failed.count == 0 ? NULL : check;
+	if (manifest_of(session)->errors.failed.count > 0 && plan->read->records != NULL && plan->read->records[0] != '\0')
+		source.check = check;
 	source.adapt = adapt;
 	source.arg = reader;
 	source.limit_hint = request->limit_taken ? request->limit + request->offset : request->limit_hint;

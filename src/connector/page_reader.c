@@ -108,6 +108,8 @@ begin_page(PageReader *reader, PageState *state)
 	HttpCall   *call = state->call;
 
 	http_wait(call);
+	if (reader->source.begun != NULL)
+		reader->source.begun(reader->source.arg, call);
 	if (call->status >= 300)
 	{
 		if (call->status >= 400 && reader->source.fail != NULL)
@@ -168,7 +170,7 @@ end_page(PageReader *reader)
 	set_envelope(reader);
 	if (reader->source.check != NULL)
 		reader->source.check(reader->source.arg, &reader->page);
-	if (!reader->source.may_lack_records && reader->page.call->status != 204 &&
+	if (!reader->source.may_lack_records && !reader->source.lines && reader->page.call->status != 204 &&
 		!json_reader_found_records(reader->json->object))
 		ereport(ERROR,
 				appflow_error_detail(WF_CONNECTOR, "%s %s answered with status %d.", reader->page.call->method,
@@ -366,7 +368,7 @@ create_json_reader(PageReader *reader)
 {
 	const PageSource *source = &reader->source;
 	JsonReaderOptions options = {
-		.framing = JSON_FRAMING_PAGE, .record_path = source->record_path, .nfields = source->schema->nfields,
+		.framing = source->lines ? JSON_FRAMING_LINES : JSON_FRAMING_PAGE, .record_path = source->record_path, .nfields = source->schema->nfields,
 		.discover = source->discover, .envelope = source->envelope, .nenvelope = source->nenvelope
 	};
 	const char **fields = palloc(sizeof(char *) * Max(source->schema->nfields, 1));

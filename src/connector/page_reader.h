@@ -56,6 +56,9 @@ typedef struct PageSource
 	/* that nothing at all is at record_path means no records, not an error */
 	bool		may_lack_records;
 
+	/* records stand one behind the other, with nothing around them */
+	bool		lines;
+
 	/*
 	 * The call for the page behind previous (NULL: the first), made but not
 	 * started.  Asked while previous is being read, and again when it is complete,
@@ -63,6 +66,9 @@ typedef struct PageSource
 	 * goes when the page to come has been read.
 	 */
 	NextPage	(*next_page) (void *arg, const RecordPage *previous, HttpCall **call);
+
+	/* the headers are there: raise an error if they are of no answer; NULL: the status tells */
+	void		(*begun) (void *arg, HttpCall *call);
 
 	/* the answer's status is 400 or more: raise what it means; NULL: session_raise() */
 	void		(*fail) (void *arg, HttpCall *call);
