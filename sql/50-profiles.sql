@@ -20,12 +20,18 @@ CREATE TABLE connector_profile (
 	tags jsonb NOT NULL DEFAULT '{}',
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	created_by text NOT NULL,
-	last_updated_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	last_updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	-- privateConnectionProvisioningState; null: the connection is public
+	private_state jsonb,
+	-- a check of the private connection that is wanted, null: none is; and when a worker took it
+	private_check uuid,
+	private_check_begun timestamptz
 );
 
 COMMENT ON TABLE connector_profile IS 'connector profiles, see the view connector_profiles';
 
 CREATE INDEX ON connector_profile (connector_label);
+CREATE INDEX ON connector_profile (private_check) WHERE private_check IS NOT NULL;
 
 REVOKE ALL ON connector_profile FROM PUBLIC;
 
@@ -66,7 +72,8 @@ CREATE VIEW connector_profiles WITH (security_barrier) AS
 				f.definition #>> '{destinationFlowConfigList,0,connectorProfileName}')
 			AND (pg_catalog.pg_has_role(f.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
 		WHERE g.kind = 'flow' AND g.name = f.flow_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))))) AS flows,
-		p.created_at, p.created_by, p.last_updated_at, p.tags
+		p.created_at, p.created_by, p.last_updated_at, p.tags,
+		p.private_state ->> 'status' AS private_connection_status, p.private_state ->> 'failureMessage' AS private_connection_failure
 	FROM connector_profile p
 	WHERE (pg_catalog.pg_has_role(p.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
 		WHERE g.kind = 'connector profile' AND g.name = p.connector_profile_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))))
@@ -77,7 +84,7 @@ CREATE VIEW connector_profiles WITH (security_barrier) AS
 				f.definition #>> '{destinationFlowConfigList,0,connectorProfileName}')
 			AND (pg_catalog.pg_has_role(f.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
 		WHERE g.kind = 'flow' AND g.name = f.flow_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))))),
-		NULL, NULL, NULL, '{}';
+		NULL, NULL, NULL, '{}', NULL, NULL;
 
 COMMENT ON VIEW connector_profiles IS
 	'connector profiles of the roles that you belong to and those granted to them, and "PostgreSQL", which stands for the tables of this database';

@@ -220,6 +220,16 @@ salesforce_call(ConnectorSession *session, const char *method, const char *path,
 	return call;
 }
 
+/* one that tells of objects: such calls need not go by a private connection */
+static HttpCall *
+metadata_call(ConnectorSession *session, const char *path)
+{
+	HttpCall   *call = salesforce_call(session, "GET", path, NULL);
+
+	call->guard = &session->authenticator->metadata_guard;
+	return call;
+}
+
 Jsonb *
 salesforce_fetch(ConnectorSession *session, HttpCall *call, const char *what)
 {
@@ -294,7 +304,7 @@ salesforce_is_event(const char *name)
 static List *
 salesforce_list_entities(ConnectorSession *session, const char *path)
 {
-	HttpCall   *call = salesforce_call(session, "GET", "/sobjects", NULL);
+	HttpCall   *call = metadata_call(session, "/sobjects");
 	List	   *entities = NIL;
 	Jsonb	   *answer;
 	ListCell   *lc;
@@ -453,7 +463,7 @@ describe_now(ConnectorSession *session, const char *entity)
 				errmsg("\"%s\" is not the name of a Salesforce object", entity));
 	MemoryContextSwitchTo(work);	/* answers are large */
 	fields = jsonb_array_containers(jsonb_get_container(
-		salesforce_fetch(session, salesforce_call(session, "GET", psprintf("/sobjects/%s/describe", entity), NULL),
+		salesforce_fetch(session, metadata_call(session, psprintf("/sobjects/%s/describe", entity)),
 						 psprintf("entity \"%s\"", entity)), "fields"));
 	MemoryContextSwitchTo(result);
 	foreach(lc, fields)

@@ -19,8 +19,14 @@
 
 #define SELECT_PROFILE \
 	"SELECT connector_profile_name, owner::oid, connector_type, connector_label, connection_mode, " \
-	"properties, has_credentials, credentials_id, kms_arn FROM appflow.connector_profile " \
+	"properties, has_credentials, credentials_id, kms_arn, private_state OPERATOR(pg_catalog.->>) 'status', " \
+	"private_state OPERATOR(pg_catalog.->>) 'failureMessage' FROM appflow.connector_profile " \
 	"WHERE connector_profile_name OPERATOR(pg_catalog.=) $1"
+
+/* private_state and private_check: the connection is to be checked, if it is to be private */
+#define PENDING(mode) \
+	"CASE WHEN " mode " OPERATOR(pg_catalog.=) 'Private' THEN '{\"status\": \"PENDING\"}'::jsonb END, " \
+	"CASE WHEN " mode " OPERATOR(pg_catalog.=) 'Private' THEN pg_catalog.gen_random_uuid() END"
 
 /* flows that use the profile $1; the two members are indexed */
 #define USES_PROFILE \
@@ -52,6 +58,8 @@ profile_get(const char *name, RowHold hold)
 		profile->has_credentials = catalog_get_bool(0, 7);
 		profile->credentials_id = catalog_get_text(&access, 0, 8);
 		profile->kms_arn = catalog_get_text(&access, 0, 9);
+		profile->private_status = catalog_get_text(&access, 0, 10);
+		profile->private_failure = catalog_get_text(&access, 0, 11);
 	}
 	catalog_end(&access);
 	return profile;
@@ -103,8 +111,8 @@ profile_insert(ProfileRow *profile, const char *created_by)
 
 	catalog_begin(&access);
 	inserted = catalog_execute("INSERT INTO appflow.connector_profile (connector_profile_name, owner, connector_type, "
-							   "connector_label, connection_mode, kms_arn, properties, has_credentials, created_by) "
-							   "VALUES ($1, $2::regrole, $3, $4, $5, $6, $7, $8, $9) "
+							   "connector_label, connection_mode, kms_arn, properties, has_credentials, created_by, private_state, private_check) "
+							   "VALUES ($1, $2::regrole, $3, $4, $5, $6, $7, $8, $9, " PENDING("$5") ") "
 							   "ON CONFLICT (connector_profile_name) DO NOTHING RETURNING credentials_id",
 							   lengthof(values), values) > 0;
 	if (inserted)
@@ -124,7 +132,8 @@ profile_update(const ProfileRow *profile)
 
 	catalog_begin(&access);
 	catalog_execute("UPDATE appflow.connector_profile SET connection_mode = $2, properties = $3, "
-					"has_credentials = $4, last_updated_at = pg_catalog.now() "
+					"has_credentials = $4, last_updated_at = pg_catalog.now(), "
+					"(private_state, private_check) = (SELECT " PENDING("$2") "), private_check_begun = NULL "
 					"WHERE connector_profile_name OPERATOR(pg_catalog.=) $1", lengthof(values), values);
 	catalog_end(&access);
 }

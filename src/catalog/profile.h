@@ -40,6 +40,8 @@ typedef struct ProfileRow
 	bool		has_credentials;
 	char	   *credentials_id;
 	char	   *kms_arn;		/* of the key that seals its credentials; NULL: the master key */
+	char	   *private_status; /* PENDING, CREATED, FAILED; NULL: the connection is public */
+	char	   *private_failure;	/* failureMessage, or NULL */
 } ProfileRow;
 
 /* The profile of that name, or NULL. */
@@ -60,7 +62,10 @@ extern ProfileRow *profile_use_as(const char *name, RowHold hold, Oid role);
 /* Insert, with all but credentials_id, which is chosen here; false if the name is taken. */
 extern bool profile_insert(ProfileRow *profile, const char *created_by);
 
-/* Set mode, properties and has_credentials of the profile of that name. */
+/*
+ * Set mode, properties and has_credentials of the profile of that name.  Its private
+ * connection, if it is to have one, becomes PENDING, as with profile_insert().
+ */
 extern void profile_update(const ProfileRow *profile);
 
 /* Delete it and what is cached for it; its secret is the caller's to delete. */

@@ -200,7 +200,8 @@ schedule_work_left(void)
 
 	catalog_begin(&access);
 	catalog_execute("SELECT EXISTS (SELECT 1 FROM appflow.flow_execution WHERE status IN ('InProgress', 'CancelStarted')) "
-					"OR EXISTS (SELECT 1 FROM appflow.flow_execution WHERE unswept)", 0, NULL);
+					"OR EXISTS (SELECT 1 FROM appflow.flow_execution WHERE unswept) "
+					"OR EXISTS (SELECT 1 FROM appflow.connector_profile WHERE private_check IS NOT NULL)", 0, NULL);
 	left = catalog_get_bool(0, 1);
 	catalog_end(&access);
 	return left;

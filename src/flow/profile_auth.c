@@ -18,6 +18,7 @@
 
 #include "apps/aws_target.h"
 #include "catalog/access.h"
+#include "catalog/private_link.h"
 #include "catalog/secret.h"
 #include "connector/manifest_engine.h"
 #include "connector/traits.h"
@@ -28,6 +29,7 @@
 #include "net/aws_json.h"
 #include "net/aws_service.h"
 #include "net/signature.h"
+#include "net/url.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "record/wiped.h"
@@ -292,6 +294,89 @@ token_url(const ProfileRow *profile, const Scheme *scheme)
 	return pstrdup(traits->token_urls[which]);
 }
 
+/* ---------- private connections ---------- */
+
+static bool
+is_private(const ProfileRow *profile)
+{
+	return strcmp(profile->connection_mode, "Private") == 0;
+}
+
+char *
+profile_private_endpoint(const ProfileRow *profile)
+{
+	const Scheme *scheme = &schemes[connector_traits_type(connector_traits_find(profile->connector_type))];
+	char	   *name = jsonb_get_text(own_properties(profile), "privateLinkServiceName");
+	char	   *host;
+
+	if (!is_private(profile))
+		return NULL;
+	if (name != NULL && name[0] != '\0')
+		return name;
+	host = base_url(profile, scheme);
+	if (host == NULL)
+		return NULL;
+	host = strstr(host, "://") + 3;
+	name = pnstrdup(host, host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#"));
+	for (char *p = name; *p != '\0'; p++)
+		*p = pg_ascii_tolower((unsigned char) *p);
+	return name;
+}
+
+/*
+ * Where connections to the profile's service lead; NULL if it is public.  By https only: a
+ * certificate says that it is the service that answers there.
+ */
+static char *
+private_address(const ProfileRow *profile, const Scheme *scheme)
+{
+	char	   *base;
+	char	   *name;
+	char	   *address;
+
+	if (!is_private(profile))
+		return NULL;
+	base = base_url(profile, scheme);
+	if (base == NULL || pg_strncasecmp(base, "https://", 8) != 0)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("the private connection of connector profile \"%s\" needs the URL of its service, and that must be https",
+					   profile->name));
+	name = profile_private_endpoint(profile);
+	address = private_endpoint_address(name);
+	if (address == NULL)
+		ereport(ERROR,
+				appflow_error(WF_VALIDATION),
+				errmsg("there is no private endpoint \"%s\"", name),
+				errhint("A superuser says where it is with appflow.set_private_endpoint()."));
+	return address;
+}
+
+/* may nothing of the profile's go publicly, not even for tokens and metadata? */
+static bool
+all_is_private(const ProfileRow *profile)
+{
+	return connector_traits_type(connector_traits_find(profile->connector_type)) != CONNECTOR_SALESFORCE ||
+		jsonb_get_bool(own_properties(profile), "usePrivateLinkForMetadataAndAuthorization", false);
+}
+
+static void
+check_private_state(const ProfileRow *profile)
+{
+	if (profile->private_status == NULL || strcmp(profile->private_status, "CREATED") == 0)
+		return;
+	if (strcmp(profile->private_status, "PENDING") == 0)
+		ereport(ERROR,
+				appflow_error(WF_CONFLICT),
+				errmsg("the private connection of connector profile \"%s\" is still being checked", profile->name),
+				errhint("The view appflow.connector_profiles shows what comes of it."));
+	ereport(ERROR,
+			appflow_error(WF_CONNECTOR),
+			errmsg("the private connection of connector profile \"%s\" has failed: %s", profile->name,
+				   profile->private_failure == NULL ? "" : profile->private_failure),
+			errhint("appflow.update_connector_profile() has it checked again."));
+}
+
 /* ---------- credentials ---------- */
 
 char *
@@ -488,6 +573,9 @@ profile_token_request(const ProfileRow *profile, Jsonb *own, const char *refresh
 	};
 	if (scheme.kind != BY_TOKEN || request->url == NULL)
 		return false;
+	if (is_private(profile) && all_is_private(profile) && base_url(profile, &scheme) != NULL &&
+		url_same_origin(base_url(profile, &scheme), request->url))
+		request->via = private_address(profile, &scheme);
 	if (scheme.service == &token_veeva)
 	{
 		token_add_field(request, "username", jsonb_get_text(members, scheme.user));
@@ -700,6 +788,10 @@ make_authenticator(const ProfileRow *profile, char **base, MemoryContext context
 	}
 	if (own != NULL)
 		explicit_bzero(own, VARSIZE(own));
+	authenticator->guard.via = authenticator_keep(authenticator, private_address(profile, &scheme));
+	authenticator->metadata_guard = authenticator->guard;
+	if (!all_is_private(profile))
+		authenticator->metadata_guard.via = NULL;
 	return authenticator;
 }
 
@@ -707,9 +799,11 @@ Authenticator *
 profile_authenticator(const ProfileRow *profile, char **base)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext context = wiped_context_create();
+	MemoryContext context;
 	Authenticator *authenticator;
 
+	check_private_state(profile);
+	context = wiped_context_create();
 	MemoryContextSwitchTo(context);
 	authenticator = make_authenticator(profile, base, caller);
 	MemoryContextSwitchTo(caller);

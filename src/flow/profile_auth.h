@@ -26,6 +26,12 @@
  */
 extern Authenticator *profile_authenticator(const ProfileRow *profile, char **base);
 
+/*
+ * The name of the private endpoint that a profile's connection is by; NULL: it is public,
+ * or there is nothing to name one by.
+ */
+extern char *profile_private_endpoint(const ProfileRow *profile);
+
 /* ---------- between profile_auth.c and profile_token.c ---------- */
 
 /* What the profile's own member of the credentials says; credentials are the sealed text. */

@@ -104,17 +104,28 @@ use_profile(ConnectorSession *session, const ProfileRow *profile)
 		aws_check_identity(session->role, "");
 }
 
-ConnectorSession *
-session_open(const char *connector_type, const char *profile_name, const char *api_version, Oid role)
+/* in a context of its own below the current one, which becomes the current one */
+static ConnectorSession *
+begin_session(const char *profile_name, Oid role)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "appflow connector session",
 												  ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	ConnectorSession *session = palloc0(sizeof(ConnectorSession));
+	ConnectorSession *session;
 
+	MemoryContextSwitchTo(context);
+	session = palloc0(sizeof(ConnectorSession));
 	session->context = context;
 	session->role = role;
 	session->profile_name = profile_name == NULL ? NULL : pstrdup(profile_name);
+	return session;
+}
+
+ConnectorSession *
+session_open(const char *connector_type, const char *profile_name, const char *api_version, Oid role)
+{
+	MemoryContext old = CurrentMemoryContext;
+	ConnectorSession *session = begin_session(profile_name, role);
+
 	session->api_version = api_version == NULL || api_version[0] == '\0' ? NULL : pstrdup(api_version);
 	if (profile_name == NULL || strcmp(profile_name, POSTGRESQL_LABEL) == 0)
 	{
@@ -124,6 +135,17 @@ session_open(const char *connector_type, const char *profile_name, const char *a
 	}
 	else
 		use_profile(session, profile_use_as(profile_name, HOLD_NOT, role));
+	MemoryContextSwitchTo(old);
+	return session;
+}
+
+ConnectorSession *
+session_open_profile(const ProfileRow *profile, Oid role)
+{
+	MemoryContext old = CurrentMemoryContext;
+	ConnectorSession *session = begin_session(profile->name, role);
+
+	use_profile(session, profile);
 	MemoryContextSwitchTo(old);
 	return session;
 }

@@ -32,6 +32,9 @@ extern const Connector *connector_of_profile(const ProfileRow *profile);
 extern ConnectorSession *session_open(const char *connector_type, const char *profile_name,
 									  const char *api_version, Oid role);
 
+/* The same with a profile, whoever may use it. */
+extern ConnectorSession *session_open_profile(const ProfileRow *profile, Oid role);
+
 /* End it: its memory, and what hangs on that. */
 extern void session_close(ConnectorSession *session);
 

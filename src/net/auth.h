@@ -49,6 +49,7 @@ typedef struct Authenticator Authenticator;
 struct Authenticator
 {
 	HttpGuard	guard;			/* for calls */
+	HttpGuard	metadata_guard; /* for those that only tell of entities: they may go another way */
 	RateLimit	limit;			/* guard.limit, unless there is none */
 	MemoryContext context;
 	AuthKind	kind;

@@ -74,6 +74,13 @@ typedef struct HttpGuard
 	/* milliseconds that headers of the answer, the vendor's own, ask to wait; -1: they do not */
 	int64		(*pause) (HttpCall *call, void *arg);
 
+	/*
+	 * "host:port" that connections lead to, whatever the URL's host is: an address that
+	 * an administrator has given, so the policy for addresses is not asked.  The
+	 * certificate must be the URL's host's all the same.
+	 */
+	const char *via;
+
 	/* every attempt waits for its turn there (limit.h), and Retry-After holds all that share it */
 	struct RateLimit *limit;
 	void	   *arg;

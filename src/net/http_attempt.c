@@ -41,6 +41,13 @@ place_allowed(PolicyPlace place)
 		(place == POLICY_PRIVATE ? net_allow_private_networks : net_allow_local_endpoints);
 }
 
+/* the address that connections of this attempt lead to instead of the URL's host, or NULL */
+static const char *
+via(const Call *call)
+{
+	return call->public.guard == NULL || call->foreign ? NULL : call->public.guard->via;
+}
+
 /* ---------- bytes ---------- */
 
 bool
@@ -218,8 +225,8 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	curl_socket_t fd;
 	PolicyPlace place = policy_address_place(&address->addr);
 
-	/* the administrator has named the proxy; see also refuse_plain_address() */
-	if (!call->public.platform && !call->proxied)
+	/* the administrator has named the proxy, see also refuse_plain_address(), and private endpoints */
+	if (!call->public.platform && !call->proxied && call->route == NULL)
 	{
 		if (!place_allowed(place))
 		{
@@ -277,6 +284,8 @@ http_attempt_drop(Call *call)
 		explicit_bzero(line->data, strlen(line->data));
 	curl_slist_free_all(call->lines);
 	call->lines = NULL;
+	curl_slist_free_all(call->route);
+	call->route = NULL;
 	if (call->query != NULL)
 		explicit_bzero(call->query, strlen(call->query));
 	call->query = NULL;
@@ -329,7 +338,7 @@ uses_proxy(const Call *call)
 	char	   *host;
 	bool		direct;
 
-	if (net_proxy[0] == '\0' || call->public.platform || call->connects_only)
+	if (net_proxy[0] == '\0' || call->public.platform || call->connects_only || via(call) != NULL)
 		return false;
 	host = url_host(call);
 	direct = host != NULL && policy_listed(host, net_no_proxy);
@@ -421,6 +430,9 @@ set_options(Call *call)
 	if (public->platform)
 		curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
 
+	if (call->route != NULL)
+		curl_easy_setopt(handle, CURLOPT_CONNECT_TO, call->route);
+
 	if (call->connects_only)
 		curl_easy_setopt(handle, CURLOPT_CONNECT_ONLY, 1L);
 	else if (public->streams)
@@ -485,6 +497,20 @@ add_lines(Call *call)
 	return add_line(call, "Expect:") && good;
 }
 
+/* any host and port of a URL, and where to connect to instead; false if memory is out */
+static bool
+add_route(Call *call)
+{
+	char	   *line;
+
+	if (via(call) == NULL)
+		return true;
+	line = psprintf("::%s", via(call));
+	call->route = curl_slist_append(NULL, line);
+	pfree(line);
+	return call->route != NULL;
+}
+
 void
 http_out_of_memory(void)
 {
@@ -523,7 +549,7 @@ http_attempt_start(Call *call)
 	loop_block_signals(&signals);
 	call->handle = curl_easy_init();
 	loop_unblock_signals(&signals);
-	if (call->handle == NULL || !add_lines(call))
+	if (call->handle == NULL || !add_lines(call) || !add_route(call))
 		http_out_of_memory();
 	set_options(call);
 	good = curl_easy_setopt(call->handle, CURLOPT_HTTPHEADER, call->lines) == CURLE_OK;

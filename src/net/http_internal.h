@@ -67,6 +67,7 @@ typedef struct Call
 	CURL	   *handle;
 	bool		added;			/* to the loop */
 	struct curl_slist *lines;	/* headers as libcurl wants them */
+	struct curl_slist *route;	/* where to connect to instead of the URL's host */
 	char		error[CURL_ERROR_SIZE];
 
 	/* set by callbacks */

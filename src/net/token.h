@@ -58,6 +58,7 @@ struct TokenRequest
 	const TokenService *service;
 	const char *profile;		/* for messages */
 	const char *url;
+	const char *via;			/* HttpGuard.via, or NULL */
 	bool		repeatable;		/* asking twice does no harm */
 	int			nfields;
 	const char *names[MAX_TOKEN_FIELDS];

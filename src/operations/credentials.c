@@ -305,6 +305,8 @@ check_connection(const ConnectorTraits *traits, const ProfileRow *profile, Jsonb
 	if (traits->private_link_url_required && !has(properties, "privateLinkServiceName"))
 		invalid("privateLinkServiceName cannot be blank for connector: %s with connectionMode Private",
 				upper(traits->type));
+	if (!traits->private_link_url_required && !has(properties, "instanceUrl"))
+		invalid("instanceUrl cannot be blank for connector: %s with connectionMode Private", upper(traits->type));
 }
 
 void

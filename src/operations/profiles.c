@@ -33,6 +33,7 @@
 #include "record/jsonb_access.h"
 #include "utils/builtins.h"
 #include "vault/kms.h"
+#include "worker/worker.h"
 
 PG_FUNCTION_INFO_V1(appflow_create_connector_profile);
 PG_FUNCTION_INFO_V1(appflow_update_connector_profile);
@@ -40,6 +41,9 @@ PG_FUNCTION_INFO_V1(appflow_delete_connector_profile);
 PG_FUNCTION_INFO_V1(appflow_describe_connector_profiles);
 
 #define PURPOSE "profile"
+
+/* a message without what the reference's pattern of a failureMessage does not have: quotes, colons ... */
+#define REFERENCE_TEXT(text) "pg_catalog.regexp_replace(" text ", '[^[:space:]A-Za-z0-9_/!@#+=.-]', '', 'g')"
 
 static Jsonb *
 profile_response(const char *name)
@@ -108,6 +112,14 @@ ask_connector(const ProfileRow *profile, const ConnectorRow *connector)
 	}
 }
 
+/* a private connection is checked once the profile is committed */
+static void
+check_at_commit(const ProfileRow *profile)
+{
+	if (strcmp(profile->connection_mode, "Private") == 0)
+		worker_wake_at_commit();
+}
+
 /*
  * create_connector_profile(request jsonb) returns jsonb: {"connectorProfileArn"}.
  * Follows CreateConnectorProfile of the API reference.
@@ -154,6 +166,7 @@ OPERATION(appflow_create_connector_profile, "CreateConnectorProfile")
 		profile_exchange_code(&profile);
 	}
 	ask_connector(&profile, connector);
+	check_at_commit(&profile);
 	PG_RETURN_JSONB_P(operation_remember("CreateConnectorProfile", request, profile_response(profile.name)));
 }
 
@@ -198,6 +211,7 @@ OPERATION(appflow_update_connector_profile, "UpdateConnectorProfile")
 	}
 	metadata_reset(&cached);
 	ask_connector(profile, connector);
+	check_at_commit(profile);
 	PG_RETURN_JSONB_P(operation_remember("UpdateConnectorProfile", request, profile_response(name)));
 }
 
@@ -258,13 +272,13 @@ OPERATION(appflow_describe_connector_profiles, "DescribeConnectorProfiles")
 	/* secrets are named after the connector's label, or else its type */
 	catalog_execute("WITH profile AS ("
 					"SELECT p.connector_profile_name, p.connector_type, p.connector_label, p.connection_mode, "
-					"p.properties, p.created_at, p.last_updated_at, CASE WHEN p.has_credentials "
+					"p.properties, p.created_at, p.last_updated_at, p.private_state, CASE WHEN p.has_credentials "
 					"THEN pg_catalog.format($6, coalesce(p.connector_label, p.connector_type), p.connector_profile_name, "
 					"p.credentials_id) END AS secret "
 					"FROM appflow.connector_profile p WHERE "
 					VISIBLE_TO("$4", GRANT_OF_PROFILE, "p.connector_profile_name", "p.owner") " "
 					"UNION ALL SELECT '" POSTGRESQL_LABEL "', 'CustomConnector', '" POSTGRESQL_LABEL "', 'Public', "
-					"'{\"CustomConnector\": {}}', NULL, NULL, NULL), "
+					"'{\"CustomConnector\": {}}', NULL, NULL, NULL, NULL), "
 					"visible AS (SELECT * FROM profile p "
 					"WHERE ($1 IS NULL OR p.connector_profile_name OPERATOR(pg_catalog.>) $1) "
 					"AND (NOT $5 OPERATOR(pg_catalog.?) 'connectorProfileNames' "
@@ -283,8 +297,8 @@ OPERATION(appflow_describe_connector_profiles, "DescribeConnectorProfiles")
 					"'connectorLabel', p.connector_label, 'connectionMode', p.connection_mode, "
 					"'credentialsArn', p.secret, 'connectorProfileProperties', p.properties, "
 					"'createdAt', " EPOCH("p.created_at") ", 'lastUpdatedAt', " EPOCH("p.last_updated_at") ", "
-					"'privateConnectionProvisioningState', CASE WHEN p.connection_mode OPERATOR(pg_catalog.=) 'Private' "
-					"THEN '{\"status\": \"CREATED\"}'::jsonb END)) ORDER BY p.connector_profile_name), '[]'), "
+					"'privateConnectionProvisioningState', p.private_state OPERATOR(pg_catalog.||) "
+					"coalesce(pg_catalog.jsonb_build_object('failureMessage', " REFERENCE_TEXT("p.private_state OPERATOR(pg_catalog.->>) 'failureMessage'") "), '{}'))) ORDER BY p.connector_profile_name), '[]'), "
 					"pg_catalog.max(p.connector_profile_name), "
 					"(SELECT pg_catalog.count(*) FROM visible) OPERATOR(pg_catalog.>) $2 FROM page p", 6, values);
 	profiles = catalog_get_jsonb(&access, 0, 1);

@@ -15,9 +15,12 @@
 
 #include "access/xact.h"
 #include "catalog/flow.h"
+#include "catalog/private_link.h"
 #include "commands/extension.h"
+#include "flow/private_link.h"
 #include "flow/run.h"
 #include "miscadmin.h"
+#include "net/http.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
@@ -28,6 +31,9 @@
 #include "worker/execute.h"
 #include "worker/shared.h"
 #include "worker/worker.h"
+
+/* repetitions of all requests of the check of a private connection */
+#define CHECK_RETRIES 2
 
 /* record the end of runs whose workers died, so that others of their flows can begin */
 static void
@@ -103,6 +109,63 @@ sweep(MemoryContext context)
 	MemoryContextReset(context);
 }
 
+/* find out whether the private connection of a profile is there, and record that */
+static void
+check_connection(const PrivateCheck *check, MemoryContext context)
+{
+	const char *volatile cause = NULL;
+	char	   *volatile message = NULL;
+
+	PG_TRY();
+	{
+		ConnectorSession *session;
+
+		worker_begin_transaction();
+		MemoryContextSwitchTo(context);
+		session = private_link_open(check->profile);
+		worker_commit_transaction();
+		MemoryContextSwitchTo(context);
+		http_set_retry_budget(CHECK_RETRIES);
+		if (session != NULL)
+			private_link_ask(session);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		cause = private_link_cause(error->sqlerrcode);
+		message = error->message;
+	}
+	PG_END_TRY();
+	worker_begin_transaction();
+	private_link_checked(check, cause, message);
+	worker_commit_transaction();
+	MemoryContextSwitchTo(context);
+}
+
+/* the checks of private connections that are wanted */
+static void
+check_connections(MemoryContext context)
+{
+	PrivateCheck *check;
+
+	do
+	{
+		worker_begin_transaction();
+		MemoryContextSwitchTo(context);
+		check = private_link_claim();
+		worker_commit_transaction();
+		if (check != NULL)
+			check_connection(check, context);
+		MemoryContextReset(context);
+		CHECK_FOR_INTERRUPTS();
+	} while (check != NULL);
+}
+
 static ExecutionRow *
 claim(MemoryContext context)
 {
@@ -125,7 +188,8 @@ more_to_do(void)
 	bool		waits;
 
 	worker_begin_transaction();
-	waits = get_extension_oid("appflow", true) != InvalidOid && execution_waits(shared_incarnation());
+	waits = get_extension_oid("appflow", true) != InvalidOid &&
+		(execution_waits(shared_incarnation()) || private_link_waits());
 	worker_commit_transaction();
 	return waits;
 }
@@ -169,6 +233,7 @@ appflow_worker_main(Datum argument)
 		ExecutionRow *execution;
 
 		reap(context);
+		check_connections(context);
 		while (!worker_shutdown && worker_extension_there() && (execution = claim(context)) != NULL)
 		{
 			(void) worker_execute(execution);

@@ -128,7 +128,7 @@ is(call('describe_connector_profiles', '{"connectorProfileNames": ["once", "nobo
 is(sql(q{SELECT count(*) FROM jsonb_array_elements(appflow.describe_connector_profiles('{"connectorType": "Salesforce"}'::jsonb) -> 'connectorProfileDetails')}), 4, 'by type');
 is(sql(q{SELECT count(*) FROM jsonb_array_elements(appflow.describe_connector_profiles('{"connectorTypes": ["Slack", "zendesk"]}'::jsonb) -> 'connectorProfileDetails')}), 2, 'by types, as the sample has it');
 is(sql(q{SELECT p ->> 'connectorProfileName' FROM jsonb_array_elements(appflow.describe_connector_profiles('{"connectorLabel": "PostgreSQL"}'::jsonb) -> 'connectorProfileDetails') p}), 'PostgreSQL', 'by label');
-like($all, qr/"status": "CREATED"/, 'the state of a private connection');
+like($all, qr/"privateConnectionProvisioningState": \{"status": "(?:PENDING"|FAILED", "failureCause": "VALIDATION")/, 'the state of a private connection');
 like(sql(q{SELECT p ->> 'credentialsArn' FROM jsonb_array_elements(appflow.describe_connector_profiles('{"connectorProfileNames": ["once"]}'::jsonb) -> 'connectorProfileDetails') p}),
 	qr/^arn:aws:secretsmanager:us-east-1:0{12}:secret:appflow!0{12}-Singular-once-[0-9a-f]{6}$/, 'credentialsArn');
 is(sql(q{
