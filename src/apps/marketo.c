@@ -153,13 +153,21 @@ read_refusal(HttpCall *call, MarketoCall *state)
 	MemoryContextDelete(work);
 }
 
+/* what was said of the attempt before counts no more: not every answer is judged */
+static void
+prepare(HttpCall *call, void *arg)
+{
+	MarketoCall *state = arg;
+
+	state->refused = state->throttled = state->doubtful = false;
+}
+
 static bool
 judge(HttpCall *call, bool retry, void *arg)
 {
 	MarketoCall *state = arg;
 	int			index;
 
-	state->throttled = state->doubtful = false;
 	read_refusal(call, state);
 	index = state->refused ? find_code(state->code) : -1;
 	if (index < 0)
@@ -216,6 +224,7 @@ marketo_call(ConnectorSession *session, const char *method, const char *path, co
 	state->session = session;
 	session->authenticator->guard.pause = asked_pause;
 	call->arg = state;
+	call->prepare = prepare;
 	call->judge = judge;
 	call->whole = true;
 	return call;

@@ -28,6 +28,7 @@
 #include "codec/csv_reader.h"
 #include "codec/text.h"
 #include "compat.h"
+#include "connector/stream_buffer.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "net/net.h"
@@ -47,10 +48,6 @@
 /* ms between two tries to get into a full queue, and tries: half a day */
 #define QUEUE_PAUSE 60000
 #define QUEUE_TRIES 720
-
-#define BUFFER_SIZE (256 * 1024)
-#define BUFFER_MAX (64 * 1024 * 1024)	/* the largest record that is taken */
-#define ENOUGH (128 * 1024)		/* bytes to have before parsing goes on: small batches cost */
 
 /* ms that cancelling a job may take after reading has ended */
 #define LAST_WORDS 2000
@@ -107,12 +104,7 @@ typedef struct ExtractReader
 	uint64		records;
 	Owned	   *digest;			/* EVP_MD_CTX */
 	Owned	   *csv;
-	bool		at_end;			/* all of its bytes are in the buffer */
-	bool		starved;
-	char	   *buffer;
-	size_t		capacity;
-	size_t		start;			/* bytes in use: buffer[start .. start + length) */
-	size_t		length;
+	StreamBuffer buffer;		/* of its bytes */
 
 	/* keys of records in the second between two spans */
 	int			key_column;		/* -1: it does not show */
@@ -549,7 +541,7 @@ without_nul(char *data, size_t length)
 	return kept;
 }
 
-/* Some bytes of the file; 0: its end. */
+/* Some bytes of the file, as they come; 0: its end. */
 static size_t
 read_file(ExtractReader *reader, char *to, size_t room)
 {
@@ -589,39 +581,28 @@ read_file(ExtractReader *reader, char *to, size_t room)
 	}
 }
 
+static size_t
+read_bytes(void *arg, char *to, size_t room)
+{
+	ExtractReader *reader = arg;
+	size_t		got;
+	size_t		kept;
+
+	do
+	{
+		got = read_file(reader, to, room);
+		kept = without_nul(to, got);
+	} while (got > 0 && kept == 0);
+	return kept;
+}
+
 static void
 fill_buffer(ExtractReader *reader)
 {
-	if (reader->start > 0)
-	{
-		memmove(reader->buffer, reader->buffer + reader->start, reader->length);
-		reader->start = 0;
-	}
-	if (reader->length == reader->capacity)
-	{
-		if (reader->capacity >= BUFFER_MAX)
-			ereport(ERROR,
-					appflow_error(WF_CONNECTOR),
-					errmsg("Marketo sent a record of %s with more than %d MB", reader->what, BUFFER_MAX / (1024 * 1024)));
-		reader->capacity *= 2;
-		reader->buffer = repalloc(reader->buffer, reader->capacity);
-	}
-	for (size_t more = 0; more < ENOUGH && reader->length < reader->capacity;)
-	{
-		char	   *end = reader->buffer + reader->length;
-		size_t		got;
-
-		CHECK_FOR_INTERRUPTS();
-		got = read_file(reader, end, reader->capacity - reader->length);
-		if (got == 0)
-		{
-			reader->at_end = true;
-			break;
-		}
-		more += got;
-		reader->length += without_nul(end, got);
-	}
-	reader->starved = false;
+	if (!stream_buffer_fill(&reader->buffer, STREAM_BUFFER_ENOUGH, read_bytes, reader))
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("Marketo sent a record of %s with more than %d MB", reader->what, STREAM_BUFFER_MAX_MB));
 }
 
 /* ---------- CSV ---------- */
@@ -659,22 +640,22 @@ bind_header(ExtractReader *reader)
 static bool
 parse(ExtractReader *reader, Batch *batch)
 {
+	StreamBuffer *buffer = &reader->buffer;
 	CsvReadResult result;
 
 	for (;;)
 	{
-		CsvStatus	status = csv_reader_read(reader->csv->object, reader->buffer + reader->start, reader->length,
-											 reader->at_end, batch->arena, batch->columns, batch->lines, BATCH_ROWS, &result);
+		CsvStatus	status = csv_reader_read(reader->csv->object, buffer->data + buffer->start, buffer->length,
+											 buffer->at_end, batch->arena, batch->columns, batch->lines, BATCH_ROWS, &result);
 		const CodecError *error;
 
-		reader->start += result.consumed;
-		reader->length -= result.consumed;
+		stream_buffer_consume(buffer, result.consumed);
 		batch->nrows = result.rows;
 		switch (status)
 		{
 			case CSV_MORE:
-				reader->starved = true;
-				return reader->at_end;
+				buffer->starved = true;
+				return buffer->at_end;
 			case CSV_FULL:
 				return false;
 			case CSV_HEADER:
@@ -771,9 +752,7 @@ begin_file(ExtractReader *reader)
 	reader->base.pages++;
 	reader->offset = 0;
 	reader->records = 0;
-	reader->at_end = false;
-	reader->starved = true;
-	reader->start = reader->length = 0;
+	stream_buffer_restart(&reader->buffer);
 	csv_reader_restart(reader->csv->object);
 	if (EVP_DigestInit_ex(reader->digest->object, EVP_sha256(), NULL) != 1)
 		ereport(ERROR,
@@ -838,7 +817,7 @@ read_batch(ExtractReader *reader, Batch *batch)
 		CHECK_FOR_INTERRUPTS();
 		if (!reader->reading && !next_job(reader))
 			return false;
-		if (reader->starved)
+		if (reader->buffer.starved)
 			fill_buffer(reader);
 		done = parse(reader, batch);
 		memset(batch->lines, 0, sizeof(uint64) * batch->nrows);
@@ -969,8 +948,7 @@ marketo_extract_reader(ConnectorSession *session, const ReadRequest *request, co
 	reader->call_context = AllocSetContextCreate(context, "appflow Marketo file", ALLOCSET_SMALL_SIZES);
 	reader->what = psprintf("entity \"%s\"", request->entity);
 	reader->ahead = request->limit_hint == NO_LIMIT;
-	reader->capacity = BUFFER_SIZE;
-	reader->buffer = palloc(reader->capacity);
+	stream_buffer_init(&reader->buffer);
 	reader->csv = own_in_context(context, free_csv);
 	reader->csv->object = csv_reader_create(',');
 	reader->digest = own_in_context(context, free_digest);

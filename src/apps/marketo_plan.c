@@ -314,7 +314,9 @@ has_field(const Schema *schema, const char *name)
 
 /*
  * Conditions on a time of change that only Marketo knows: its exports go by the last change of any
- * field, updatedAt shows that of the standard ones.  A flow means the first.
+ * field, updatedAt shows that of the standard ones.  A flow means the first.  As what shows is never
+ * the later of the two, an upper end can be looked at again, and is: so windows that adjoin
+ * do not share records.
  */
 static void
 take_time(const ReadRequest *request, const char *field)
@@ -330,8 +332,7 @@ take_time(const ReadRequest *request, const char *field)
 		if (filter->field == NULL || strcmp(filter->field, field) != 0 || filter->operator == FILTER_EQUAL_TO)
 			continue;
 		ends = ends_of(filter);
-		filter->taken = (ends.lower != NULL || ends.upper != NULL) &&
-			(ends.lower == NULL || filter_parse_time(ends.lower, FIELD_DATETIME, &micros)) &&
+		filter->taken = ends.lower != NULL && filter_parse_time(ends.lower, FIELD_DATETIME, &micros) &&
 			(ends.upper == NULL || filter_parse_time(ends.upper, FIELD_DATETIME, &micros));
 	}
 }

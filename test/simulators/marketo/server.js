@@ -11,6 +11,7 @@
 //   noUpdatedAt     jobs by updatedAt are refused (1035)  exportQuota              the quota of bytes is used up (1029)
 //   dirty           notes are exported without quotes     checksum, miscount       lies about files
 //   gone, noRange   files are gone; come as a whole       failJobs, failImports    jobs fail
+//   loop            the second page of lists is followed by itself
 //   sparse          every other page of activities is empty
 //   rate            calls that 20 seconds may have (606)  quota                    calls that are left (607)
 //   slowSync        ms that a request to write takes      unauthorized             identity says it with status 200
@@ -237,7 +238,7 @@ class Subscription {
     if (rest) {
       const token = `T${this.pages.size + 1}====`
       this.pages.set(token, begin + size)
-      answer.nextPageToken = token
+      answer.nextPageToken = this.settings.loop && query.has('nextPageToken') ? query.get('nextPageToken') : token
     }
     return fine(part.map(make), answer)
   }
