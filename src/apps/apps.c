@@ -21,6 +21,7 @@ static const Connector *const apps[] = {
 	&snowflake_connector,
 	&customer_profiles_connector,
 	&honeycode_connector,
+	&lookout_metrics_connector,
 	&postgresql_connector,
 	&salesforce_connector,
 	&sap_odata_connector,

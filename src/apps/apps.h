@@ -26,6 +26,7 @@ extern const Connector redshift_connector;
 extern const Connector snowflake_connector;
 extern const Connector customer_profiles_connector;
 extern const Connector honeycode_connector;
+extern const Connector lookout_metrics_connector;
 extern const Connector salesforce_connector;
 extern const Connector postgresql_connector;
 extern const Connector sap_odata_connector;

@@ -23,6 +23,8 @@ char	   *aws_customer_profiles_endpoint;
 char	   *aws_redshift_data_endpoint;
 char	   *aws_glue_endpoint;
 char	   *aws_honeycode_endpoint;
+char	   *aws_lookout_metrics_endpoint;
+char	   *aws_lookout_metrics_bucket;
 
 static const struct
 {
@@ -36,6 +38,8 @@ static const struct
 	{"appflow.redshift_data_endpoint", "Where the Data API of Amazon Redshift is asked.", &aws_redshift_data_endpoint},
 	{"appflow.glue_endpoint", "Where tables of the AWS Glue Data Catalog are registered.", &aws_glue_endpoint},
 	{"appflow.honeycode_endpoint", "Where the API of Amazon Honeycode is answered.", &aws_honeycode_endpoint},
+	{"appflow.lookoutmetrics_endpoint", "Where the API of Amazon Lookout for Metrics is answered.",
+	&aws_lookout_metrics_endpoint},
 };
 
 void
@@ -45,6 +49,9 @@ aws_target_define_settings(void)
 		DefineCustomStringVariable(settings[i].name, settings[i].description,
 								   "Empty: the endpoint of the region.", settings[i].value, "",
 								   PGC_SUSET, 0, aws_check_endpoint, NULL, NULL);
+	DefineCustomStringVariable("appflow.lookoutmetrics_bucket", "The bucket that detectors of Amazon Lookout for Metrics find records in.",
+							   "Empty: there are no flows to Lookout for Metrics.", &aws_lookout_metrics_bucket, "",
+							   PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
 AwsTarget *

@@ -63,5 +63,7 @@ extern char *aws_customer_profiles_endpoint;
 extern char *aws_redshift_data_endpoint;
 extern char *aws_glue_endpoint;
 extern char *aws_honeycode_endpoint;
+extern char *aws_lookout_metrics_endpoint;
+extern char *aws_lookout_metrics_bucket;
 
 #endif							/* APPFLOW_AWS_TARGET_H */

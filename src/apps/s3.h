@@ -75,6 +75,20 @@ extern RecordReader *s3_open_reader(ConnectorSession *session, ReadRequest *requ
 
 extern RecordWriter *s3_open_writer(ConnectorSession *session, WriteRequest *request);
 
+/* Objects that are laid out by somebody else than the flow's definition. */
+typedef struct S3Layout
+{
+	char	   *bucket;
+	char	   *name_prefix;	/* what names of the objects begin with */
+	S3OutputFormat format;
+
+	/* the folder of a row of the batch that is being put, ending in '/'; valid until the next call */
+	const char *(*folder) (void *arg, uint32 row);
+	void	   *arg;
+} S3Layout;
+
+extern RecordWriter *s3_open_laid_out(ConnectorSession *session, WriteRequest *request, const S3Layout *layout);
+
 /* a partition that records went to */
 typedef struct S3Partition
 {

@@ -75,6 +75,7 @@ typedef struct S3Writer
 	S3OutputFormat format;
 	List	   *partition_keys; /* of char * */
 	int		   *partition_columns;
+	S3Layout	layout;			/* folders without keys */
 
 	char	   *source_name;	/* object that the current batch comes from */
 	uint64		source;			/* its number */
@@ -370,6 +371,8 @@ make_partition(S3Writer *writer, const RecordSet *set, uint32 row)
 	ListCell   *lc;
 
 	resetStringInfo(&writer->key);
+	if (writer->layout.folder != NULL)
+		appendStringInfoString(&writer->key, writer->layout.folder(writer->layout.arg, row));
 	foreach(lc, writer->partition_keys)
 	{
 		char		scratch[CELL_TEXT_MAX];
@@ -586,15 +589,15 @@ s3_abort(RecordWriter *base)
 	MemoryContextReset(((S3Writer *) base)->context);
 }
 
-RecordWriter *
-s3_open_writer(ConnectorSession *session, WriteRequest *request)
+/* A writer without partitions and place. */
+static S3Writer *
+create_writer(ConnectorSession *session, WriteRequest *request, char *bucket, const S3OutputFormat *format)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "appflow S3 writer",
 												  ALLOCSET_DEFAULT_SIZES);
 	S3Writer   *writer = palloc0(sizeof(S3Writer));
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Schema	   *schema = request->schema;
-	ListCell   *lc;
 
 	writer->base.schema = schema;
 	writer->base.put = s3_put;
@@ -603,11 +606,10 @@ s3_open_writer(ConnectorSession *session, WriteRequest *request)
 	writer->base.abort = s3_abort;
 	writer->context = context;
 	writer->store = session->store;
-	writer->bucket = jsonb_get_text(request->properties, "bucketName");
-	writer->place = s3_output_place(request);
+	writer->bucket = pstrdup(bucket);
 	writer->execution_id = request->execution_id;
 	writer->started_at = request->started_at;
-	writer->format = s3_output_format(request->properties);
+	writer->format = *format;
 	writer->base.typed = writer->format.file_type == S3_PARQUET;
 	if (!s3_schema_is_fixed(&writer->format))
 		writer->base.add_field = s3_add_field;
@@ -616,15 +618,29 @@ s3_open_writer(ConnectorSession *session, WriteRequest *request)
 		for (int i = 0; i < schema->nfields; i++)
 			set_column_type(writer, &schema->fields[i]);
 	}
-
 	initStringInfo(&writer->key);
+	if (writer->format.file_type == S3_JSON)
+		create_json(writer);
+	MemoryContextSwitchTo(old);
+	return writer;
+}
+
+RecordWriter *
+s3_open_writer(ConnectorSession *session, WriteRequest *request)
+{
+	S3OutputFormat format = s3_output_format(request->properties);
+	S3Writer   *writer = create_writer(session, request, jsonb_get_text(request->properties, "bucketName"), &format);
+	MemoryContext old = MemoryContextSwitchTo(writer->context);
+	ListCell   *lc;
+
+	writer->place = s3_output_place(request);
 	if (request->partition_keys != NIL)
 	{
 		writer->partition_keys = request->partition_keys;
 		writer->partition_columns = palloc(sizeof(int) * list_length(request->partition_keys));
 		foreach(lc, request->partition_keys)
 		{
-			int			column = schema_find(schema, lfirst(lc));
+			int			column = schema_find(request->schema, lfirst(lc));
 
 			if (column < 0)
 				ereport(ERROR,
@@ -632,15 +648,28 @@ s3_open_writer(ConnectorSession *session, WriteRequest *request)
 						errmsg("partition key \"%s\" is not a field of the destination", (char *) lfirst(lc)));
 			writer->partition_columns[foreach_current_index(lc)] = column;
 		}
-		writer->files = s3files_create(context, 64, NULL);
+		writer->files = s3files_create(writer->context, 64, NULL);
 	}
 	else
 	{
 		writer->only = palloc0(sizeof(S3File));
 		writer->only->partition = "";
 	}
-	if (writer->format.file_type == S3_JSON)
-		create_json(writer);
+	MemoryContextSwitchTo(old);
+	return &writer->base;
+}
+
+RecordWriter *
+s3_open_laid_out(ConnectorSession *session, WriteRequest *request, const S3Layout *layout)
+{
+	S3Writer   *writer = create_writer(session, request, layout->bucket, &layout->format);
+	MemoryContext old = MemoryContextSwitchTo(writer->context);
+
+	writer->layout = *layout;
+	writer->place = palloc0(sizeof(S3Place));
+	writer->place->folder = "";
+	writer->place->name_prefix = pstrdup(layout->name_prefix);
+	writer->files = s3files_create(writer->context, 64, NULL);
 	MemoryContextSwitchTo(old);
 	return &writer->base;
 }

@@ -232,6 +232,7 @@ typedef struct WriteRequest
 	const char *execution_id;
 	int64		schema_version;
 	TimestampTz started_at;
+	int64		period;			/* seconds between its scheduled runs; 0: no schedule */
 } WriteRequest;
 
 /* ---------- the connector ---------- */
@@ -302,6 +303,15 @@ struct Connector
 	 * lost run has left there goes.
 	 */
 	bool		staged;
+
+	/*
+	 * A destination whose properties name nothing (Lookout for Metrics): the bucket
+	 * that its records go to; "" if it has none.
+	 */
+	const char *(*bucket) (void);
+
+	/* What is wrong with so many seconds between runs to this destination, or NULL. */
+	char	   *(*check_period) (int64 seconds);
 
 	/*
 	 * As a destination with these properties: whether the names and types of

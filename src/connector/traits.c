@@ -396,7 +396,6 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.name = "Amazon Lookout for Metrics",
 		.description = "Amazon Lookout for Metrics",
 		.destination = true,
-		.retired = "Amazon Lookout for Metrics has ended; use S3 or a table as the destination",
 		.destination_triggers = TRIGGER_SCHEDULED,
 	},
 
@@ -477,7 +476,7 @@ const ConnectorTraits connector_traits[CONNECTOR_TYPE_COUNT] = {
 		.operators = ALL_OPERATORS,
 		.source_triggers = PULLED,
 		EVERY_MINUTE,
-		.destinations = ANYWHERE | TO(EVENTBRIDGE),	/* changes of tables are events */
+		.destinations = ANYWHERE | TO(EVENTBRIDGE) | TO(LOOKOUT_METRICS), /* tables have events and measures */
 		.destination_triggers = ALL_TRIGGERS,
 		.writes = ALL_WRITES,
 		.auth = AUTH_OAUTH2 | AUTH_APIKEY | AUTH_BASIC | AUTH_CUSTOM,

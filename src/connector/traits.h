@@ -117,12 +117,6 @@ typedef struct ConnectorTraits
 	bool		destination;
 	bool		needs_profile;	/* a flow must name a connector profile */
 
-	/*
-	 * What its service has become: the words that tell that a flow with this
-	 * connector can be defined but not run; NULL for all others.
-	 */
-	const char *retired;
-
 	/* as a source */
 	uint32		operators;		/* of TaskOperator */
 	uint8		source_triggers;

@@ -18,6 +18,7 @@
 #include "flow/session.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
+#include "utils/formatting.h"
 
 #define problem(problems, ...) compile_problem(problems, "", __VA_ARGS__)
 
@@ -106,6 +107,16 @@ require_connector(const FlowEnd *end)
 			errmsg("connector type \"%s\" cannot move records in this version", end->connector_type));
 }
 
+static void
+require_bucket(const FlowEnd *end)
+{
+	if (end->connector->bucket != NULL && end->bucket[0] == '\0')
+		ereport(ERROR,
+				appflow_error(WF_UNSUPPORTED),
+				errmsg("there is no bucket yet for records that go to %s", end->connector_type),
+				errhint("A superuser names it with appflow.%s_bucket.", asc_tolower(end->connector_type, strlen(end->connector_type))));
+}
+
 /* connectors whose records are objects of a bucket */
 static bool
 is_bucket(const ConnectorTraits *traits)
@@ -165,6 +176,8 @@ compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *propertie
 		if (end->bucket == NULL || end->bucket[0] == '\0')
 			problem(problems, "%s.%s.%s.bucketName is missing", path, properties_key, end->traits->key);
 	}
+	else if (end->connector != NULL && end->connector->bucket != NULL)
+		end->bucket = pstrdup(end->connector->bucket());
 	else if (end->connector != NULL)
 	{
 		bool		as_source = strcmp(properties_key, "sourceConnectorProperties") == 0;
@@ -362,6 +375,14 @@ flow_compile(Jsonb *definition)
 	if (plan->source.traits != NULL)
 		compile_tasks(plan, definition, &problems);
 	trigger_compile(&plan->trigger, definition, plan->source.traits, &problems);
+	if (plan->trigger.scheduled && problems == NIL && plan->destination.connector != NULL &&
+		plan->destination.connector->check_period != NULL)
+	{
+		char	   *why = plan->destination.connector->check_period(trigger_period(&plan->trigger));
+
+		if (why != NULL)
+			problem(&problems, "scheduleExpression: %s", why);
+	}
 	if (plan->trigger.incremental)
 		pull_window_check(definition, &problems);
 
@@ -383,5 +404,6 @@ flow_compile(Jsonb *definition)
 	}
 	require_connector(&plan->source);
 	require_connector(&plan->destination);
+	require_bucket(&plan->destination);
 	return plan;
 }

@@ -200,6 +200,7 @@ write_request(const FlowRun *run)
 	request->execution_id = run->request.execution_id;
 	request->schema_version = run->request.schema_version;
 	request->started_at = run->request.started_at;
+	request->period = trigger_period(&plan->trigger);
 	return request;
 }
 

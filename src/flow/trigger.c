@@ -163,6 +163,14 @@ trigger_load(FlowTrigger *trigger, Jsonb *definition)
 	return problems != NIL ? linitial(problems) : NULL;
 }
 
+int64
+trigger_period(const FlowTrigger *trigger)
+{
+	int64		period = trigger->scheduled ? schedule_shortest_period(&trigger->schedule) : INT64_MAX;
+
+	return period == INT64_MAX ? 0 : period / USECS_PER_SEC;
+}
+
 static int64
 anchor(const FlowTrigger *trigger, TimestampTz activated_at)
 {

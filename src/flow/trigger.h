@@ -53,6 +53,9 @@ extern TimestampTz trigger_next(const FlowTrigger *trigger, TimestampTz activate
 extern TimestampTz trigger_latest(const FlowTrigger *trigger, TimestampTz activated_at,
 								  TimestampTz from, TimestampTz now);
 
+/* The shortest time between two runs, in seconds; 0: there is no schedule, or but one time. */
+extern int64 trigger_period(const FlowTrigger *trigger);
+
 /* a time of the server's as schedule.h has them */
 extern int64 trigger_unix_time(TimestampTz time);
 

@@ -129,6 +129,7 @@ is(sql(q{SELECT owner FROM appflow.flows WHERE flow_name = 'doras'}), 'dora', 'a
 
 # every pair of connectors with every trigger, as create_flow judges it: WF400 if the
 # pair cannot be, something else if it can
+sql(q{ALTER DATABASE postgres SET appflow.lookoutmetrics_bucket = 'bucket'});
 sql(q{
 	INSERT INTO appflow.connector_profile (connector_profile_name, owner, connector_type, connector_label, connection_mode, properties, has_credentials, created_by)
 	SELECT 'pair-' || t, 'postgres'::regrole, t, CASE t WHEN 'CustomConnector' THEN 'crm' END, 'Public', '{}', false, 'x' FROM unnest(appflow.connector_types()) t;

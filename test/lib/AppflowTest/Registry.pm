@@ -210,7 +210,7 @@ sub _push
 	my %properties = %{ $destination->{properties} || { object => $destination->{entity} } };
 	my $definition = {
 		flowName => $name, triggerConfig => { triggerType => $trigger,
-			$trigger eq 'Scheduled' ? (triggerProperties => { Scheduled => { scheduleExpression => 'rate(1minutes)', dataPullMode => 'Complete' } }) : () },
+			$trigger eq 'Scheduled' ? (triggerProperties => { Scheduled => { scheduleExpression => $destination->{schedule} // 'rate(1minutes)', dataPullMode => 'Complete' } }) : () },
 		sourceFlowConfig => { connectorType => 'CustomConnector', connectorProfileName => 'PostgreSQL', sourceConnectorProperties => { CustomConnector => { entityName => $table } } },
 		destinationFlowConfigList => [ { $self->_named($fixture, $args{kind}), destinationConnectorProperties => { $type => { %properties,
 			$args{operation} ? (writeOperationType => $args{operation}) : (), $args{by} ? (idFieldNames => [ $args{by} ]) : (),
@@ -222,6 +222,8 @@ sub _push
 		$self->sql("INSERT INTO $table $rows");
 		return $self->_remember($self->{flows}->move(definition => $definition));
 	}
+
+	$destination->{flow}->($name) if $destination->{flow};
 
 	# events are changes of the table; a schedule's first run is at once
 	$self->sql("ALTER TABLE $table ADD PRIMARY KEY (\"$columns->[0][0]\")");
