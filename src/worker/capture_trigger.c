@@ -24,11 +24,12 @@
 #include "commands/trigger.h"
 #include "compat.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
+#include "utils/float.h"
 #include "utils/fmgroids.h"
-#include "utils/json.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -44,7 +45,6 @@ PG_FUNCTION_INFO_V1(appflow_capture_change);
 typedef struct KeyColumn
 {
 	AttrNumber	number;
-	Oid			type;
 	FmgrInfo	output;
 } KeyColumn;
 
@@ -82,8 +82,7 @@ find_key(Capture *capture, Relation relation, MemoryContext context)
 				bool		varlena;
 
 				column->number = index->indkey.values[i];
-				column->type = TupleDescAttr(RelationGetDescr(relation), column->number - 1)->atttypid;
-				getTypeOutputInfo(column->type, &output, &varlena);
+				getTypeOutputInfo(TupleDescAttr(RelationGetDescr(relation), column->number - 1)->atttypid, &output, &varlena);
 				fmgr_info_cxt(output, &column->output, context);
 			}
 		}
@@ -146,15 +145,25 @@ capture_of(FunctionCallInfo fcinfo, const TriggerData *data)
 	return capture;
 }
 
-/* the value as text that gives the same value again, whatever the session's DateStyle */
-static Datum
-key_text(KeyColumn *column, Datum value)
+/*
+ * Text of values that gives the same values again, whatever the session has set: a
+ * key that is not found stands for a row that is gone.  Returns the level of settings to
+ * go back to, 0: there is none.
+ */
+static int
+begin_exact_texts(void)
 {
-	char		buffer[MAXDATELEN + 1];
+	static const char *const settings[][2] = {
+		{"datestyle", "ISO"}, {"intervalstyle", "postgres"}, {"extra_float_digits", "1"}
+	};
+	int			level;
 
-	if (column->type == DATEOID || column->type == TIMESTAMPOID || column->type == TIMESTAMPTZOID)
-		return CStringGetTextDatum(JsonEncodeDateTime(buffer, value, column->type, NULL));
-	return CStringGetTextDatum(OutputFunctionCall(&column->output, value));
+	if (DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES && extra_float_digits >= 1)
+		return 0;
+	level = NewGUCNestLevel();
+	for (int i = 0; i < (int) lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return level;
 }
 
 /* trigger: a row was inserted or updated */
@@ -168,6 +177,7 @@ appflow_capture_change(PG_FUNCTION_ARGS)
 	Datum		values[CHANGE_COLUMNS];
 	bool		nulls[CHANGE_COLUMNS] = {false};
 	Relation	changes;
+	int			level;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) || !TRIGGER_FIRED_AFTER(data->tg_event))
 		elog(ERROR, "capture_change is a function of a trigger after changes of rows");
@@ -175,13 +185,16 @@ appflow_capture_change(PG_FUNCTION_ARGS)
 	if (!capture->wanted || TRIGGER_FIRED_BY_DELETE(data->tg_event))
 		PG_RETURN_POINTER(NULL);
 	row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
+	level = begin_exact_texts();
 	for (int i = 0; i < capture->ncolumns; i++)
 	{
 		bool		isnull;
 		Datum		value = heap_getattr(row, capture->columns[i].number, RelationGetDescr(data->tg_relation), &isnull);
 
-		key[i] = key_text(&capture->columns[i], value);
+		key[i] = CStringGetTextDatum(OutputFunctionCall(&capture->columns[i].output, value));
 	}
+	if (level > 0)
+		AtEOXact_GUC(true, level);
 	values[0] = Int64GetDatum(capture->flow_id);
 	values[1] = Int32GetDatum(capture->generation);
 	values[2] = PointerGetDatum(construct_array(key, capture->ncolumns, TEXTOID, -1, false, TYPALIGN_INT));

@@ -175,6 +175,22 @@ is(join('', map { slurp_file($_) } split /\n/, `find $root/target -type f`), qq(
 eventually(q{SELECT count(*) = 1 FROM parts_copy WHERE name = 'object'}, 'and the first flow has it too');
 is(sql(q{SELECT records_processed FROM appflow.flow_executions WHERE flow_name = 'objects'}), 1, 'counted');
 
+# ---------- whatever the session has set, a key is that key ----------
+
+sql(q{CREATE TABLE exact (f float8, g float4, i interval, r tstzrange, a date[], n int, PRIMARY KEY (f, g, i, r, a)); CREATE TABLE exact_copy (n int)});
+create('exact', 'public.exact', 'public.exact_copy', 'n');
+start('exact');
+my $row = q{0.1::float8 + 0.2, 1::float4 / 3, '-1 years 2 days -03:04:05.6', '[2026-02-01 00:00+01, 2026-03-04 05:06:07.89+00)', '{2026-02-03,infinity}'};
+sql("INSERT INTO exact VALUES ($row, 1)");
+eventually('SELECT count(*) = 1 FROM exact_copy', 'an inserted row');
+quiet();
+sql("SET extra_float_digits = -5; SET DateStyle = 'SQL, MDY'; SET IntervalStyle = 'sql_standard'; SET timezone = 'Asia/Kolkata'; UPDATE exact SET n = 2; SHOW DateStyle");
+is(sql(q{SET extra_float_digits = -5; SET DateStyle = 'German'; SET IntervalStyle = 'postgres_verbose'; UPDATE exact SET n = 3; SELECT concat_ws(' ', current_setting('extra_float_digits'), current_setting('datestyle'), current_setting('intervalstyle'))}),
+	'-5 German, DMY postgres_verbose', 'settings stay as they were');
+quiet();
+is(sql('SELECT max(n) FROM exact_copy'), 3, 'floats, intervals, ranges and arrays');
+stop('exact');
+
 # ---------- another table ----------
 
 sql(q{CREATE TABLE other (code text PRIMARY KEY, name text, v numeric)});
