@@ -19,125 +19,14 @@
 #include "access/xact.h"
 #include "apps/s3.h"
 #include "codec/text.h"
-#include "flow/plan.h"
 #include "flow/pull_window.h"
 #include "flow/relative_time.h"
+#include "flow/task.h"
 #include "mb/pg_wchar.h"
 #include "record/jsonb_access.h"
 
-typedef enum TaskKind
-{
-	TASK_ARITHMETIC,
-	TASK_FILTER,
-	TASK_MAP,
-	TASK_MAP_ALL,
-	TASK_MASK,
-	TASK_MERGE,
-	TASK_PASSTHROUGH,
-	TASK_TRUNCATE,
-	TASK_VALIDATE,
-	TASK_PARTITION
-} TaskKind;
-
-/* what a task of each kind may have */
-typedef struct TaskRule
-{
-	const char *name;
-	int			min_fields;
-	int			max_fields;
-	bool		needs_operator;
-	const char *operators[10];	/* allowed values of the operator; NULL-terminated */
-	const char *properties[8];	/* properties that mean something to it */
-} TaskRule;
-
-#define ANY_NUMBER 1000
-
 /* what MASK_ALL puts in the place of any value, in characters */
 #define MASK_ALL_MAX 1000
-
-static const TaskRule rules[] = {
-	[TASK_ARITHMETIC] = {"Arithmetic", 2, ANY_NUMBER, true,
-		{"ADDITION", "SUBTRACTION", "MULTIPLICATION", "DIVISION"},
-	{"MATH_OPERATION_FIELDS_ORDER", "DATA_TYPE", "SOURCE_DATA_TYPE", "DESTINATION_DATA_TYPE"}},
-	[TASK_FILTER] = {"Filter", 0, ANY_NUMBER, true,
-		{"PROJECTION", "LESS_THAN", "GREATER_THAN", "CONTAINS", "BETWEEN", "LESS_THAN_OR_EQUAL_TO",
-		"GREATER_THAN_OR_EQUAL_TO", "EQUAL_TO", "NOT_EQUAL_TO"},
-	{"DATA_TYPE", "VALUE", "VALUES", "LOWER_BOUND", "UPPER_BOUND", "SOURCE_DATA_TYPE"}},
-	[TASK_MAP] = {"Map", 1, 1, false, {"NO_OP"},
-	{"SOURCE_DATA_TYPE", "DESTINATION_DATA_TYPE", "DATA_TYPE", "SUBFIELD_CATEGORY_MAP"}},
-	[TASK_MAP_ALL] = {"Map_all", 0, ANY_NUMBER, false, {"NO_OP"},
-	{"EXCLUDE_SOURCE_FIELDS_LIST", "INCLUDE_NEW_FIELDS", "SOURCE_DATA_TYPE", "DESTINATION_DATA_TYPE", "DATA_TYPE"}},
-	[TASK_MASK] = {"Mask", 1, ANY_NUMBER, true, {"MASK_ALL", "MASK_FIRST_N", "MASK_LAST_N"},
-	{"MASK_LENGTH", "MASK_VALUE", "DATA_TYPE", "SOURCE_DATA_TYPE"}},
-	[TASK_MERGE] = {"Merge", 1, ANY_NUMBER, false, {"NO_OP"},
-	{"CONCAT_FORMAT", "DATA_TYPE", "SOURCE_DATA_TYPE", "DESTINATION_DATA_TYPE"}},
-	[TASK_PASSTHROUGH] = {"Passthrough", 0, ANY_NUMBER, false, {"NO_OP"},
-	{"DATA_TYPE", "SOURCE_DATA_TYPE", "DESTINATION_DATA_TYPE"}},
-	[TASK_TRUNCATE] = {"Truncate", 1, ANY_NUMBER, false, {"NO_OP"},
-	{"TRUNCATE_LENGTH", "DATA_TYPE", "SOURCE_DATA_TYPE"}},
-	[TASK_VALIDATE] = {"Validate", 1, ANY_NUMBER, true,
-		{"VALIDATE_NON_NULL", "VALIDATE_NON_ZERO", "VALIDATE_NON_NEGATIVE", "VALIDATE_NUMERIC"},
-	{"VALIDATION_ACTION", "DATA_TYPE", "SOURCE_DATA_TYPE"}},
-	[TASK_PARTITION] = {"Partition", 0, ANY_NUMBER, false, {"NO_OP"},
-	{"ORDERED_PARTITION_KEYS_LIST", "SUBFIELD_CATEGORY_MAP", "DATA_TYPE"}},
-};
-
-/* one task while it is compiled */
-typedef struct Task
-{
-	int			number;			/* 1-based */
-	TaskKind	kind;
-	const TaskRule *rule;
-	List	   *fields;			/* sourceFields without empty names */
-	char	   *operator;		/* as in rule->operators; NULL: none or NO_OP */
-	char	   *destination;	/* destinationField */
-	Jsonb	   *properties;		/* taskProperties or NULL */
-} Task;
-
-typedef struct Compiler
-{
-	FlowPlan   *plan;
-	List	  **problems;
-	List	   *tasks;			/* of Task * */
-} Compiler;
-
-/* note what is wrong with a task, or with all of them (NULL) */
-#define task_problem(compiler, task, ...) \
-	compile_problem((compiler)->problems, task_prefix(task), __VA_ARGS__)
-
-static const char *
-task_prefix(const Task *task)
-{
-	return task == NULL ? "Task Validation Error: " :
-		psprintf("Task Validation Error: task %d (%s): ", task->number, task->rule->name);
-}
-
-static char *
-property(const Task *task, const char *key)
-{
-	return jsonb_get_text(task->properties, key);
-}
-
-/* a property that is a positive number; 0 and a noted problem if it is not */
-static int
-positive_property(Compiler *compiler, const Task *task, const char *key, int otherwise)
-{
-	char	   *text = property(task, key);
-	int64		value;
-
-	if (text == NULL)
-	{
-		if (otherwise == 0)
-			task_problem(compiler, task, "taskProperties.%s is missing", key);
-		return otherwise;
-	}
-	if (!text_parse_int64(text, strlen(text), &value) || value <= 0 || value > PG_INT32_MAX)
-	{
-		task_problem(compiler, task, "taskProperties.%s \"%s\" is not a positive integer of 32 bits", key, text);
-		return 0;
-	}
-	return (int) value;
-}
 
 static int
 find_slot(const FlowPlan *plan, const char *name)
@@ -175,180 +64,6 @@ get_slot(FlowPlan *plan, const char *name)
 	return slot;
 }
 
-/*
- * A list given as text: a JSON array of strings, or names between commas.
- */
-static List *
-parse_list(Compiler *compiler, const Task *task, const char *key, const char *text)
-{
-	List	   *result = NIL;
-	const char *start = text;
-
-	if (text[strspn(text, " \t\n")] == '[')
-	{
-		Jsonb	   *array = jsonb_parse(text);
-
-		if (array == NULL || !JB_ROOT_IS_ARRAY(array))
-		{
-			task_problem(compiler, task, "taskProperties.%s \"%s\" is not a JSON array of strings", key, text);
-			return NIL;
-		}
-		result = jsonb_array_texts(array);
-		if (list_length(result) != (int) JB_ROOT_COUNT(array))
-			task_problem(compiler, task, "taskProperties.%s \"%s\" is not a JSON array of strings", key, text);
-		return result;
-	}
-	while (*start != '\0')
-	{
-		const char *comma = strchr(start, ',');
-		size_t		length = comma != NULL ? (size_t) (comma - start) : strlen(start);
-
-		if (length > 0)
-			result = lappend(result, pnstrdup(start, length));
-		else
-			task_problem(compiler, task, "taskProperties.%s \"%s\" has an empty item", key, text);
-		start += length + (comma != NULL);
-	}
-	return result;
-}
-
-/* ---------- reading the tasks ---------- */
-
-static bool
-find_kind(const char *name, TaskKind *kind)
-{
-	for (int i = 0; i < (int) lengthof(rules); i++)
-	{
-		if (pg_strcasecmp(name, rules[i].name) == 0)
-		{
-			*kind = (TaskKind) i;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool
-source_has_operator(const Compiler *compiler, const char *operator)
-{
-	return (compiler->plan->source.traits->operators & (1u << task_operator_find(operator))) != 0;
-}
-
-/* the operators of a kind of task, as far as the source has them */
-static char *
-operator_names(const Compiler *compiler, const TaskRule *rule)
-{
-	StringInfoData names;
-
-	initStringInfo(&names);
-	for (int i = 0; rule->operators[i] != NULL; i++)
-	{
-		if (source_has_operator(compiler, rule->operators[i]))
-			appendStringInfo(&names, "%s%s", names.len == 0 ? "" : ", ", rule->operators[i]);
-	}
-	return names.data;
-}
-
-static void
-read_operator(Compiler *compiler, Task *task, Jsonb *definition)
-{
-	const char *source = compiler->plan->source.connector_type;
-	Jsonb	   *holder = jsonb_get_container(definition, "connectorOperator");
-	char	   *key;
-	Jsonb	   *value;
-	char	   *operator;
-
-	if (holder != NULL && JB_ROOT_COUNT(holder) > 0)
-	{
-		if (!jsonb_get_only(holder, &key, &value, &operator) || operator == NULL)
-		{
-			task_problem(compiler, task, "connectorOperator must have exactly one member: the source connector and its operator");
-			return;
-		}
-		if (pg_strcasecmp(operator, "NO_OP") == 0)
-			operator = NULL;
-		else
-		{
-			bool		known = false;
-
-			for (int i = 0; task->rule->operators[i] != NULL; i++)
-			{
-				if (pg_strcasecmp(operator, task->rule->operators[i]) == 0)
-				{
-					task->operator = pstrdup(task->rule->operators[i]);
-					known = true;
-				}
-			}
-			if (!known)
-			{
-				task_problem(compiler, task, "operator \"%s\" is not one of a %s task, which are: %s", operator, task->rule->name,
-							 operator_names(compiler, task->rule));
-				return;
-			}
-			if (pg_strcasecmp(key, source) != 0)
-			{
-				task_problem(compiler, task, "connectorOperator names \"%s\", but the source is \"%s\"", key, source);
-				return;
-			}
-			if (!source_has_operator(compiler, task->operator) && !jsonb_get_bool(definition, PULL_WINDOW_TASK, false))
-				task_problem(compiler, task, "operator %s is not supported for source %s", task->operator, source);
-		}
-	}
-	if (task->operator == NULL && task->rule->needs_operator)
-		task_problem(compiler, task, "connectorOperator.%s does not say what to do: it is one of %s", source, operator_names(compiler, task->rule));
-}
-
-static Task *
-read_task(Compiler *compiler, Jsonb *definition, int number)
-{
-	Task	   *task = palloc0(sizeof(Task));
-	char	   *type = jsonb_get_text(definition, "taskType");
-	ListCell   *lc;
-
-	task->number = number;
-	if (type == NULL || !find_kind(type, &task->kind))
-	{
-		*compiler->problems = lappend(*compiler->problems,
-									  psprintf("Task Validation Error: task %d: taskType \"%s\" is not known",
-											   number, type ? type : ""));
-		return NULL;
-	}
-	task->rule = &rules[task->kind];
-	task->properties = jsonb_get_container(definition, "taskProperties");
-	task->destination = jsonb_get_text(definition, "destinationField");
-	if (task->destination != NULL && task->destination[0] == '\0')
-		task->destination = NULL;
-
-	/* [""] stands for [] */
-	foreach(lc, jsonb_array_texts(jsonb_get_container(definition, "sourceFields")))
-	{
-		char	   *name = lfirst(lc);
-
-		if (name[0] != '\0')
-			task->fields = lappend(task->fields, name);
-	}
-	if (list_length(task->fields) < task->rule->min_fields)
-		task_problem(compiler, task, task->rule->min_fields == 1 ? "sourceFields is empty" :
-					 "sourceFields has %d fields, at least %d are needed",
-					 list_length(task->fields), task->rule->min_fields);
-	if (list_length(task->fields) > task->rule->max_fields)
-		task_problem(compiler, task, "sourceFields has %d fields, only one can be mapped at a time (Merge joins several)",
-					 list_length(task->fields));
-
-	foreach(lc, jsonb_keys(task->properties))
-	{
-		char	   *key = lfirst(lc);
-		bool		known = false;
-
-		for (int i = 0; i < (int) lengthof(task->rule->properties) && task->rule->properties[i] != NULL; i++)
-			known |= strcmp(key, task->rule->properties[i]) == 0;
-		if (!known)
-			task_problem(compiler, task, "taskProperties.%s means nothing to a %s task", key, task->rule->name);
-	}
-	read_operator(compiler, task, definition);
-	return task;
-}
-
 /* ---------- filters ---------- */
 
 static void
@@ -356,11 +71,11 @@ compile_filter(Compiler *compiler, const Task *task)
 {
 	Filter	   *filter;
 	List	   *operands = NIL;
-	char	   *value = property(task, "VALUE");
-	char	   *values = property(task, "VALUES");
-	char	   *lower = property(task, "LOWER_BOUND");
-	char	   *upper = property(task, "UPPER_BOUND");
-	char	   *type = property(task, "DATA_TYPE");
+	char	   *value = task_property(task, "VALUE");
+	char	   *values = task_property(task, "VALUES");
+	char	   *lower = task_property(task, "LOWER_BOUND");
+	char	   *upper = task_property(task, "UPPER_BOUND");
+	char	   *type = task_property(task, "DATA_TYPE");
 	char	   *complaint;
 	ListCell   *lc;
 
@@ -394,7 +109,7 @@ compile_filter(Compiler *compiler, const Task *task)
 	}
 	filter->field = linitial(task->fields);
 	if (type == NULL)
-		type = property(task, "SOURCE_DATA_TYPE");
+		type = task_property(task, "SOURCE_DATA_TYPE");
 	if (type != NULL)
 	{
 		/* names are the application's own; one we do not know compares as it comes */
@@ -422,7 +137,7 @@ compile_filter(Compiler *compiler, const Task *task)
 		else if (value != NULL)
 			operands = list_make1(value);
 		else if (values != NULL)
-			operands = parse_list(compiler, task, "VALUES", values);
+			operands = task_list(compiler, task, "VALUES", values);
 		else
 			task_problem(compiler, task, "taskProperties.VALUE is missing: there is nothing to compare with");
 		if (operands == NIL)
@@ -482,7 +197,7 @@ static Step *
 compile_validate(Compiler *compiler, const Task *task)
 {
 	Step	   *step = new_step(compiler, task, STEP_VALIDATE);
-	char	   *action = property(task, "VALIDATION_ACTION");
+	char	   *action = task_property(task, "VALIDATION_ACTION");
 
 	for (int i = 0; task->operator != NULL && task->rule->operators[i] != NULL; i++)
 	{
@@ -513,11 +228,11 @@ compile_mask(Compiler *compiler, const Task *task)
 		compiler->plan->slots[step->slots[i]].text = true;
 		compiler->plan->slots[step->slots[i]].masked = task->number;
 	}
-	step->length = positive_property(compiler, task, "MASK_LENGTH", step->mask == MASK_ALL ? 5 : 0);
+	step->length = task_number_property(compiler, task, "MASK_LENGTH", step->mask == MASK_ALL ? 5 : 0);
 	if (step->mask == MASK_ALL && step->length > MASK_ALL_MAX)
 		task_problem(compiler, task, "taskProperties.MASK_LENGTH \"%d\" is more than MASK_ALL can put out: at most %d",
 					 step->length, MASK_ALL_MAX);
-	step->mask_value = property(task, "MASK_VALUE");
+	step->mask_value = task_property(task, "MASK_VALUE");
 	if (step->mask_value == NULL)
 		step->mask_value = "*";
 	else if (step->mask_value[0] == '\0' ||
@@ -533,7 +248,7 @@ compile_truncate(Compiler *compiler, const Task *task)
 
 	for (int i = 0; i < step->nslots; i++)
 		compiler->plan->slots[step->slots[i]].text = true;
-	step->length = positive_property(compiler, task, "TRUNCATE_LENGTH", 0);
+	step->length = task_number_property(compiler, task, "TRUNCATE_LENGTH", 0);
 	return step;
 }
 
@@ -577,7 +292,7 @@ static Step *
 compile_merge(Compiler *compiler, const Task *task)
 {
 	Step	   *step = new_step(compiler, task, STEP_MERGE);
-	char	   *format = property(task, "CONCAT_FORMAT");
+	char	   *format = task_property(task, "CONCAT_FORMAT");
 	StringInfoData literal;
 
 	initStringInfo(&literal);
@@ -629,13 +344,13 @@ compile_merge(Compiler *compiler, const Task *task)
 static Step *
 compile_arithmetic(Compiler *compiler, Task *task)
 {
-	char	   *order = property(task, "MATH_OPERATION_FIELDS_ORDER");
+	char	   *order = task_property(task, "MATH_OPERATION_FIELDS_ORDER");
 	List	   *source_fields = task->fields;
 	Step	   *step;
 
 	if (order != NULL)
 	{
-		List	   *ordered = parse_list(compiler, task, "MATH_OPERATION_FIELDS_ORDER", order);
+		List	   *ordered = task_list(compiler, task, "MATH_OPERATION_FIELDS_ORDER", order);
 		ListCell   *lc;
 
 		foreach(lc, ordered)
@@ -743,7 +458,7 @@ static void
 compile_map(Compiler *compiler, const Task *task)
 {
 	Output	   *output;
-	char	   *type = property(task, "DESTINATION_DATA_TYPE");
+	char	   *type = task_property(task, "DESTINATION_DATA_TYPE");
 	ListCell   *lc;
 
 	if (task->fields == NIL)
@@ -772,15 +487,15 @@ static void
 compile_map_all(Compiler *compiler, const Task *task)
 {
 	FlowPlan   *plan = compiler->plan;
-	char	   *exclude = property(task, "EXCLUDE_SOURCE_FIELDS_LIST");
-	char	   *include_new = property(task, "INCLUDE_NEW_FIELDS");
+	char	   *exclude = task_property(task, "EXCLUDE_SOURCE_FIELDS_LIST");
+	char	   *include_new = task_property(task, "INCLUDE_NEW_FIELDS");
 
 	if (plan->map_all)
 		task_problem(compiler, task, "all fields are mapped by another task already");
 	plan->map_all = true;
 	plan->include_new = true;
 	if (exclude != NULL)
-		plan->exclude = parse_list(compiler, task, "EXCLUDE_SOURCE_FIELDS_LIST", exclude);
+		plan->exclude = task_list(compiler, task, "EXCLUDE_SOURCE_FIELDS_LIST", exclude);
 	if (include_new != NULL)
 	{
 		if (pg_strcasecmp(include_new, "false") == 0)
@@ -796,13 +511,13 @@ static void
 compile_partition(Compiler *compiler, const Task *task)
 {
 	FlowPlan   *plan = compiler->plan;
-	char	   *keys = property(task, "ORDERED_PARTITION_KEYS_LIST");
+	char	   *keys = task_property(task, "ORDERED_PARTITION_KEYS_LIST");
 	ListCell   *lc;
 
 	if (plan->partition_keys != NIL)
 		task_problem(compiler, task, "there is another Partition task");
 	plan->partition_keys = keys != NULL ?
-		parse_list(compiler, task, "ORDERED_PARTITION_KEYS_LIST", keys) : task->fields;
+		task_list(compiler, task, "ORDERED_PARTITION_KEYS_LIST", keys) : task->fields;
 	if (plan->partition_keys == NIL)
 		task_problem(compiler, task, "taskProperties.ORDERED_PARTITION_KEYS_LIST is missing: it names the fields of the destination to partition by");
 	if (list_length(plan->partition_keys) > 10)
@@ -945,7 +660,7 @@ compile_tasks(FlowPlan *plan, Jsonb *definition, List **problems)
 
 	foreach(lc, jsonb_array_containers(jsonb_get_container(definition, "tasks")))
 	{
-		Task	   *task = read_task(&compiler, lfirst(lc), ++number);
+		Task	   *task = task_read(&compiler, lfirst(lc), ++number);
 
 		if (task != NULL)
 			compiler.tasks = lappend(compiler.tasks, task);
