@@ -187,6 +187,7 @@ const Connector s3_connector = {
 	.type = "S3",
 	.open_reader = s3_open_reader,
 	.open_writer = s3_open_writer,
+	.takes_files = true,
 	.needs_schema = s3_needs_schema,
 	.fixed_schema = s3_fixed_schema,
 };

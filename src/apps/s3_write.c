@@ -6,6 +6,10 @@
  * Nothing is visible before finish: every object is written to the store's
  * staging and sealed when it is full, and all are published at the end.
  *
+ * Files that come with records are too many and too large to be kept back: those of a
+ * record are published when all of them are there, in a folder that only this run has,
+ * and deleted if the run fails.
+ *
  * IDENTIFICATION
  *	  src/apps/s3_write.c
  *
@@ -33,6 +37,9 @@
 /* a text file's bytes go to the store in pieces between these sizes */
 #define PIECE_MIN (16 * 1024)
 #define PIECE_MAX (1024 * 1024)
+
+/* a file that comes with a record is passed on in such pieces */
+#define FILE_PIECE (256 * 1024)
 
 /* an object that is being written */
 typedef struct S3File
@@ -73,6 +80,7 @@ typedef struct S3Writer
 	const char *execution_id;
 	TimestampTz started_at;
 	S3OutputFormat format;
+	char	   *files_folder;	/* of files that come with records; NULL: there are none */
 	List	   *partition_keys; /* of char * */
 	int		   *partition_columns;
 	S3Layout	layout;			/* folders without keys */
@@ -471,6 +479,133 @@ put_partitioned(S3Writer *writer, const RecordSet *set)
 		bound_memory(writer);
 }
 
+/* ---------- files that come with records ---------- */
+
+/* whatever the source says: no way out of the folder */
+static bool
+stays_inside(const char *name)
+{
+	while (true)
+	{
+		size_t		length = strcspn(name, "/");
+
+		if (length == 0 || (length <= 2 && strncmp(name, "..", length) == 0))
+			return false;
+		if (name[length] == '\0')
+			return true;
+		name += length + 1;
+	}
+}
+
+/* one file, up to its end but not visible */
+static ObjectWriter *
+stage_file(S3Writer *writer, RecordFiles *files)
+{
+	ObjectWriter *object = NULL;
+	char	   *buffer = palloc(FILE_PIECE);
+	uint64		before = writer->base.bytes;
+
+	if (!stays_inside(files->name))
+		ereport(ERROR,
+				appflow_error(WF_INTERNAL),
+				errmsg("a file cannot be put under the name \"%s\"", files->name));
+	for (;;)
+	{
+		ssize_t		length;
+
+		CHECK_FOR_INTERRUPTS();
+		if (object == NULL)
+			object = store_write(writer->store, writer->bucket, psprintf("%s%s", writer->files_folder, files->name),
+								 files->content_type, writer->execution_id);
+		length = files->read(files, buffer, FILE_PIECE);
+		if (length == 0)
+			break;
+		if (length < 0)
+		{
+			object_write_abort(object);
+			object = NULL;
+			writer->base.bytes = before;
+			continue;
+		}
+		object_write(object, buffer, (size_t) length);
+		writer->base.bytes += length;
+		if (files->moved != NULL)
+			files->moved(files->arg);
+	}
+	object_write_seal(object);
+	pfree(buffer);
+	return object;
+}
+
+static bool
+s3_put_files(RecordWriter *base, RecordFiles *files)
+{
+	S3Writer   *writer = (S3Writer *) base;
+	MemoryContext context = AllocSetContextCreate(writer->context, "appflow files of a record",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	List	   *staged = NIL;
+	uint64		before = base->bytes;
+	ListCell   *lc;
+
+	while (files->next(files))
+		staged = lappend(staged, stage_file(writer, files));
+	if (files->message == NULL)
+	{
+		foreach(lc, staged)
+		{
+			/* before it is there: one that is there and not counted would stay */
+			base->files++;
+			object_write_finish(lfirst(lc));
+		}
+	}
+	else
+	{
+		base->bytes = before;
+		foreach(lc, staged)
+			object_write_abort(lfirst(lc));
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return files->message == NULL;
+}
+
+/* Take the files of a run that has failed away; raises no errors. */
+static void
+remove_files(S3Writer *writer)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "appflow files of a failed run",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	PG_TRY();
+	{
+		ObjectList *list = store_list(writer->store, writer->bucket, writer->files_folder);
+		List	   *keys = NIL;
+		ObjectInfo	object;
+		ListCell   *lc;
+
+		while (object_list_next(list, &object))
+			keys = lappend(keys, pstrdup(object.key));
+		object_list_close(list);
+		foreach(lc, keys)
+			store_delete(writer->store, writer->bucket, lfirst(lc));
+		writer->base.files = 0;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		EmitErrorReport();
+		FlushErrorState();
+		ereport(LOG,
+				errmsg("files of a run that failed are left under \"%s\" of bucket \"%s\"", writer->files_folder,
+					   writer->bucket));
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
 /* ---------- the writer ---------- */
 
 /* by name: the reader may have the names of several objects at the same address */
@@ -585,8 +720,13 @@ s3_finish(RecordWriter *base)
 static void
 s3_abort(RecordWriter *base)
 {
+	S3Writer   *writer = (S3Writer *) base;
+
+	if (base->files > 0)
+		remove_files(writer);
+
 	/* the objects that are staged belong to the context */
-	MemoryContextReset(((S3Writer *) base)->context);
+	MemoryContextReset(writer->context);
 }
 
 /* A writer without partitions and place. */
@@ -611,6 +751,12 @@ create_writer(ConnectorSession *session, WriteRequest *request, char *bucket, co
 	writer->started_at = request->started_at;
 	writer->format = *format;
 	writer->base.typed = writer->format.file_type == S3_PARQUET;
+	if (request->files)
+	{
+		writer->files_folder = writer->place->exclusive ? writer->place->folder :
+			psprintf("%s%s/", writer->place->folder, request->execution_id);
+		writer->base.put_files = s3_put_files;
+	}
 	if (!s3_schema_is_fixed(&writer->format))
 		writer->base.add_field = s3_add_field;
 	if (writer->format.file_type == S3_PARQUET)

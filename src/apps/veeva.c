@@ -108,8 +108,6 @@ read_failure(HttpCall *call, CallState *state)
 	Jsonb	   *answer;
 	List	   *errors;
 
-	state->failed = false;
-	state->remedy = REMEDY_NONE;
 	if (http_response_header(call, "Content-Disposition") != NULL || memchr(body, '\0', length) != NULL ||
 		(strstr(body, "FAILURE") == NULL && strstr(body, "EXCEPTION") == NULL))
 		return;
@@ -136,6 +134,16 @@ read_failure(HttpCall *call, CallState *state)
 			state->remedy = Max(state->remedy, remedy_of(type));
 		}
 	}
+}
+
+/* what the attempt before was told does not count: this one's answer may be too long to be judged */
+static void
+begin_attempt(HttpCall *call, void *arg)
+{
+	CallState  *state = arg;
+
+	state->failed = false;
+	state->remedy = REMEDY_NONE;
 }
 
 static bool
@@ -190,8 +198,11 @@ veeva_refused(ConnectorSession *session, HttpCall *call, const char *what, const
 
 	if (!state->failed && call->status >= 300)
 		session_raise(session, call, what, NULL, NULL);
-	*type = state->type;
-	*message = state->message;
+	if (state->failed)
+	{
+		*type = state->type;
+		*message = state->message;
+	}
 	return state->failed;
 }
 
@@ -236,6 +247,7 @@ veeva_call(ConnectorSession *session, const char *method, const char *path)
 	state = MemoryContextAllocZero(call->context, sizeof(CallState));
 	state->session = session;
 	call->arg = state;
+	call->prepare = begin_attempt;
 	call->judge = judge;
 	call->judged = MAX_FAILURE;
 
@@ -286,6 +298,12 @@ bool
 veeva_includes(Jsonb *properties, const char *member)
 {
 	return properties != NULL && jsonb_get_bool(properties, member, false);
+}
+
+bool
+veeva_brings_files(Jsonb *properties)
+{
+	return veeva_includes(properties, "includeSourceFiles") || veeva_includes(properties, "includeRenditions");
 }
 
 static List *
@@ -563,4 +581,5 @@ const Connector veeva_connector = {
 	.plan_read = veeva_plan_read,
 	.open_reader = veeva_open_reader,
 	.check_properties = veeva_check_properties,
+	.brings_files = veeva_brings_files,
 };

@@ -47,6 +47,9 @@ extern bool veeva_is_name(const char *name, bool dotted);
 /* is the entity documents, or those of a type?  *type (may be NULL) is its name, or NULL */
 extern bool veeva_is_documents(const char *entity, const char **type);
 
+/* do the properties ask for files? */
+extern bool veeva_brings_files(Jsonb *properties);
+
 /* includeAllVersions, includeSourceFiles, includeRenditions of source properties */
 extern bool veeva_includes(Jsonb *properties, const char *member);
 
@@ -76,6 +79,25 @@ extern const char *veeva_whole_function(const Field *field);
  * that make the text too long are left out.
  */
 extern VeevaQuery veeva_query(ReadRequest *request, const Schema *described, List *selected);
+
+/* ---------- veeva_files.c ---------- */
+
+/* which version of which document a record is about; all are digits */
+typedef struct VeevaVersion
+{
+	char		id[20];
+	char		major[12];
+	char		minor[12];
+	bool		has_source;		/* it is not known to have no source file */
+} VeevaVersion;
+
+typedef struct VeevaFiles VeevaFiles;
+
+/* Files as source properties ask for them, in the current memory context. */
+extern VeevaFiles *veeva_files_create(ConnectorSession *session, Jsonb *properties);
+
+/* Those of one version; their bytes count as the reader's. */
+extern RecordFiles *veeva_files_of(VeevaFiles *files, RecordReader *reader, const VeevaVersion *version);
 
 /* ---------- veeva_read.c ---------- */
 

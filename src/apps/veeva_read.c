@@ -26,7 +26,18 @@ typedef struct QueryReader
 	int64		offset;			/* of the page that is known last; -1: none */
 	List	   *lists;			/* of VeevaListFilter * */
 	int		   *list_columns;
+
+	/* files: NULL if there are none, else which version each row is about */
+	VeevaFiles *files;
+	VeevaVersion *versions;
+	uint32		nversions;
+	int			version_columns[4];
 } QueryReader;
+
+/* what tells which version a record is about, and whether there is a source file */
+static const char *const version_fields[] = {
+	"id", "major_version_number__v", "minor_version_number__v", "filename__v"
+};
 
 /* ---------- what is read ---------- */
 
@@ -112,6 +123,20 @@ record_schema(ConnectorSession *session, const ReadRequest *request, const Schem
 		int			found = filter->field == NULL ? -1 : schema_find(described, filter->field);
 
 		if (found >= 0 && described->fields[found].type == FIELD_JSON && schema_find(schema, filter->field) < 0)
+			add_field(schema, &described->fields[found])->hidden = true;
+	}
+
+	/* the name of the file is not needed, if it may not be seen */
+	for (int i = 0; veeva_brings_files(request->properties) && i < (int) lengthof(version_fields); i++)
+	{
+		int			found = schema_find(described, version_fields[i]);
+
+		if (found < 0 && i < 3)
+			ereport(ERROR,
+					appflow_error(WF_CONNECTOR),
+					errmsg("Veeva shows no field \"%s\" of entity \"%s\", without which files cannot be had", version_fields[i],
+						   request->entity));
+		if (found >= 0 && schema_find(schema, version_fields[i]) < 0)
 			add_field(schema, &described->fields[found])->hidden = true;
 	}
 	return schema;
@@ -217,6 +242,50 @@ apply_lists(const QueryReader *reader, Batch *batch)
 }
 
 static void
+take_digits(const QueryReader *reader, const Batch *batch, int part, uint32 row, char *digits, size_t size)
+{
+	const Cell *cell = &batch->columns[reader->version_columns[part]][row];
+	bool		good = (cell->kind == CELL_NUMBER || cell->kind == CELL_STRING) && cell->length > 0 && cell->length < size;
+
+	for (uint32 i = 0; good && i < cell->length; i++)
+		good = cell->data[i] >= '0' && cell->data[i] <= '9';
+	if (!good)
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("field \"%s\" of a record of %s from Veeva is not a number, so its files cannot be had", version_fields[part],
+					   reader->what));
+	memcpy(digits, cell->data, cell->length);
+	digits[cell->length] = '\0';
+}
+
+/* tasks may change the cells before files are asked for */
+static void
+note_versions(QueryReader *reader, const Batch *batch)
+{
+	reader->nversions = batch->nrows;
+	for (uint32 row = 0; row < batch->nrows; row++)
+	{
+		VeevaVersion *version = &reader->versions[row];
+
+		take_digits(reader, batch, 0, row, version->id, sizeof(version->id));
+		take_digits(reader, batch, 1, row, version->major, sizeof(version->major));
+		take_digits(reader, batch, 2, row, version->minor, sizeof(version->minor));
+		version->has_source = reader->version_columns[3] < 0 ||
+			batch->columns[reader->version_columns[3]][row].kind != CELL_NULL;
+	}
+}
+
+static RecordFiles *
+record_files(RecordReader *base, uint32 row)
+{
+	QueryReader *reader = page_reader_arg(base);
+
+	if (row >= reader->nversions)
+		elog(ERROR, "there is no record %u of %u", row, reader->nversions);
+	return veeva_files_of(reader->files, base, &reader->versions[row]);
+}
+
+static void
 adapt(void *arg, const RecordPage *page, Batch *batch)
 {
 	QueryReader *reader = arg;
@@ -232,6 +301,8 @@ adapt(void *arg, const RecordPage *page, Batch *batch)
 	}
 	if (reader->lists != NIL)
 		apply_lists(reader, batch);
+	if (reader->files != NULL)
+		note_versions(reader, batch);
 }
 
 /* ---------- pages ---------- */
@@ -357,6 +428,7 @@ veeva_open_reader(ConnectorSession *session, ReadRequest *request)
 		.next_page = next_page,.fail = fail,.check = check,.adapt = adapt,.arg = reader,
 		.limit_hint = request->limit_hint
 	};
+	RecordReader *result;
 	Schema	   *schema;
 	VeevaQuery	query;
 	ListCell   *lc;
@@ -376,5 +448,14 @@ veeva_open_reader(ConnectorSession *session, ReadRequest *request)
 		reader->list_columns[foreach_current_index(lc)] = schema_find(schema, ((VeevaListFilter *) lfirst(lc))->field);
 	source.schema = schema;
 	source.what = reader->what;
-	return page_reader_open(&source);
+	result = page_reader_open(&source);
+	if (veeva_brings_files(request->properties))
+	{
+		for (int i = 0; i < (int) lengthof(version_fields); i++)
+			reader->version_columns[i] = schema_find(schema, version_fields[i]);
+		reader->versions = palloc(sizeof(VeevaVersion) * BATCH_ROWS);
+		reader->files = veeva_files_create(session, request->properties);
+		result->files = record_files;
+	}
+	return result;
 }

@@ -223,6 +223,7 @@ typedef struct WriteRequest
 	Jsonb	   *properties;		/* the wire DestinationConnectorProperties */
 	List	   *partition_keys; /* of char *: names in schema */
 	bool		open_schema;	/* fields may be added while writing */
+	bool		files;			/* records come with files: put_files() */
 
 	int			batch_size;		/* records of one request; 0: as the connector likes */
 
@@ -312,6 +313,13 @@ struct Connector
 
 	/* What is wrong with so many seconds between runs to this destination, or NULL. */
 	char	   *(*check_period) (int64 seconds);
+
+	/*
+	 * As a source with these properties: whether records come with files (NULL: no).
+	 * As a destination: whether it takes them.
+	 */
+	bool		(*brings_files) (Jsonb *properties);
+	bool		takes_files;
 
 	/*
 	 * As a destination with these properties: whether the names and types of

@@ -408,3 +408,9 @@ page_reader_open(const PageSource *source)
 	MemoryContextSwitchTo(old);
 	return &reader->base;
 }
+
+void *
+page_reader_arg(RecordReader *reader)
+{
+	return ((PageReader *) reader)->source.arg;
+}

@@ -87,4 +87,7 @@ typedef struct PageSource
 /* The reader, in the current memory context, which holds a copy of source. */
 extern RecordReader *page_reader_open(const PageSource *source);
 
+/* the source's arg */
+extern void *page_reader_arg(RecordReader *reader);
+
 #endif							/* APPFLOW_PAGE_READER_H */

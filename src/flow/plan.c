@@ -197,6 +197,15 @@ compile_end(FlowEnd *end, Jsonb *config, const char *path, const char *propertie
 	}
 }
 
+bool
+plan_brings_files(const FlowPlan *plan)
+{
+	const Connector *source = plan->source.connector;
+
+	return source != NULL && source->brings_files != NULL && plan->source.properties != NULL &&
+		source->brings_files(plan->source.properties);
+}
+
 /* what source and destination can be together */
 static void
 check_pair(const FlowPlan *plan, Jsonb *definition, List **problems)
@@ -219,6 +228,8 @@ check_pair(const FlowPlan *plan, Jsonb *definition, List **problems)
 		problem(problems, "%s cannot be a destination", destination->type);
 	else if (!connector_may_feed(source, destination))
 		problem(problems, "records of %s cannot go to %s", source->type, destination->type);
+	if (plan_brings_files(plan) && plan->destination.connector != NULL && !plan->destination.connector->takes_files)
+		problem(problems, "files of %s cannot go to %s, only to S3", source->type, destination->type);
 	for (int i = 0; trigger != NULL && i < (int) lengthof(trigger_names); i++)
 	{
 		if (pg_strcasecmp(trigger, trigger_names[i]) == 0 &&

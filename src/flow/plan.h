@@ -155,6 +155,9 @@ typedef struct FlowPlan
  */
 extern FlowPlan *flow_compile(Jsonb *definition);
 
+/* Do the records of the source come with files? */
+extern bool plan_brings_files(const FlowPlan *plan);
+
 /* Note what is wrong with a definition: prefix, then the words. */
 extern void compile_problem(List **problems, const char *prefix, const char *fmt,...) pg_attribute_printf(3, 4);
 

@@ -195,6 +195,7 @@ write_request(const FlowRun *run)
 	request->properties = plan->destination.properties;
 	request->partition_keys = plan->partition_keys;
 	request->open_schema = plan->map_all && plan->include_new;
+	request->files = plan_brings_files(plan);
 	request->flow_name = run->request.flow_name;
 	request->source_entity = plan->source.entity;
 	request->execution_id = run->request.execution_id;
@@ -305,6 +306,37 @@ enough_events(const FlowRun *run)
 		 TimestampDifferenceExceeds(run->request.started_at, GetCurrentTimestamp(), EVENT_SECONDS * 1000));
 }
 
+static void
+note_moved(void *arg)
+{
+	publish(arg);
+}
+
+/* Put the files of the records that go on; those of which not all can be had are rejected. */
+static void
+put_files(FlowRun *run, RecordSet *set, const Outcomes *outcomes)
+{
+	uint32	   *rows = run->transform->rows;
+	uint32		kept = 0;
+
+	for (uint32 i = 0; i < set->nrows; i++)
+	{
+		RecordFiles *files;
+
+		CHECK_FOR_INTERRUPTS();
+		files = run->reader->files(run->reader, rows[i]);
+		files->moved = note_moved;
+		files->arg = run;
+		if (run->writer->put_files(run->writer, files))
+			rows[kept++] = rows[i];
+		else
+			outcomes->reject(outcomes->arg, set->batch, rows[i], files->code, files->message);
+		publish(run);
+	}
+	set->rows = rows;
+	set->nrows = kept;
+}
+
 void
 flow_run_transfer(FlowRun *run)
 {
@@ -333,6 +365,8 @@ flow_run_transfer(FlowRun *run)
 			break;
 		run->records += batch->nrows;
 		transform_batch(run->transform, &set, &outcomes);
+		if (request->files && set.nrows > 0)
+			put_files(run, &set, &outcomes);
 		if (set.nrows > 0)
 			run->writer->put(run->writer, &set, &outcomes);
 		publish(run);
@@ -446,6 +480,7 @@ flow_run_outcome(const FlowRun *run)
 
 struct FlowSweep
 {
+	const char *flow_name;
 	const char *execution_id;
 	FlowPlan   *plan;
 	ObjectStore *destination;	/* NULL: not an object store */
@@ -458,6 +493,7 @@ flow_sweep_prepare(const RunRequest *request)
 {
 	FlowSweep  *sweep = palloc0(sizeof(FlowSweep));
 
+	sweep->flow_name = request->flow_name;
 	sweep->execution_id = request->execution_id;
 	sweep->plan = flow_compile(request->definition);
 	if (sweep->plan->destination.bucket != NULL)
@@ -469,7 +505,7 @@ flow_sweep_prepare(const RunRequest *request)
 	return sweep;
 }
 
-/* objects that were staged for a load, and already visible */
+/* objects that were staged for a load, and already visible; or files that came with records */
 static void
 delete_staged(const FlowSweep *sweep, const char *prefix)
 {
@@ -501,6 +537,9 @@ flow_sweep(FlowSweep *sweep)
 		store_sweep(sweep->destination, plan->destination.bucket, prefix ? prefix : "", sweep->execution_id);
 	if (sweep->destination != NULL && plan->destination.connector->staged)
 		delete_staged(sweep, prefix ? prefix : "");
+	else if (sweep->destination != NULL && plan_brings_files(plan))
+		delete_staged(sweep, psprintf("%s%s%s/", prefix ? prefix : "",
+									  prefix && prefix[0] && prefix[strlen(prefix) - 1] != '/' ? "/" : "", sweep->flow_name));
 	if (sweep->responses != NULL)
 		store_sweep(sweep->responses, plan->response_bucket,
 					plan->response_prefix ? plan->response_prefix : "", sweep->execution_id);

@@ -78,10 +78,12 @@ check_period(const FlowTrigger *trigger, Jsonb *definition, const ConnectorTrait
 	Jsonb	   *properties = jsonb_get_container(jsonb_get_container(definition, "sourceFlowConfig"),
 												 "sourceConnectorProperties");
 	int64		minimum = source->minimum_period;
+	Jsonb	   *veeva = jsonb_get_container(properties, "Veeva");
 	const char *why = "";
 
 	if (source->bulky_period > 0 && connector_traits_type(source) == CONNECTOR_VEEVA &&
-		jsonb_get_text(jsonb_get_container(properties, "Veeva"), "documentType") != NULL)
+		(jsonb_get_text(veeva, "documentType") != NULL ||
+		 jsonb_get_bool(veeva, "includeSourceFiles", false) || jsonb_get_bool(veeva, "includeRenditions", false)))
 	{
 		minimum = source->bulky_period;
 		why = " with documents";

@@ -122,6 +122,37 @@ extern char *batch_locate(const Batch *batch, uint32 row);
 
 /* ---------- the ends of a pipe ---------- */
 
+/*
+ * The files that belong to a record, one after another: documents of which the record
+ * tells.  Lives until the reader is asked for another record's, or for records.
+ */
+typedef struct RecordFiles RecordFiles;
+
+struct RecordFiles
+{
+	/*
+	 * Go to the next one.  False: there is no other; or, with message set, not all of
+	 * them can be had, and the record is to be rejected.
+	 */
+	bool		(*next) (RecordFiles *files);
+
+	/*
+	 * Some bytes of it; 0: that was all; -1: what came of it is of no use, it
+	 * begins anew.
+	 */
+	ssize_t		(*read) (RecordFiles *files, char *buffer, size_t size);
+
+	const char *name;			/* its path among the files of all records: parts with '/'
+								 * between, none of them empty, "." or ".." */
+	const char *content_type;
+	const char *code;
+	const char *message;
+
+	/* the destination calls it with each piece; NULL: nobody wants to know */
+	void		(*moved) (void *arg);
+	void	   *arg;
+};
+
 typedef struct RecordReader RecordReader;
 
 struct RecordReader
@@ -148,6 +179,9 @@ struct RecordReader
 	 * cannot tell.
 	 */
 	bool		(*ready) (RecordReader *reader);
+
+	/* The files of a row of the batch that next() gave last.  NULL: records have none. */
+	RecordFiles *(*files) (RecordReader *reader, uint32 row);
 
 	/*
 	 * What the application says of the records as a whole, and who reads them
@@ -216,6 +250,13 @@ struct RecordWriter
 	void		(*put) (RecordWriter *writer, const RecordSet *set, const Outcomes *outcomes);
 
 	/*
+	 * Put the files of a record (WriteRequest.files), before the record: they are
+	 * there at once, each when it is whole, and gone if the writer is aborted.  False,
+	 * and none is put, if not all of them can be had.  NULL: the destination takes none.
+	 */
+	bool		(*put_files) (RecordWriter *writer, RecordFiles *files);
+
+	/*
 	 * A field that was not in the schema when the writer was opened has been
 	 * appended to it.  NULL: the destination cannot take one.
 	 */
@@ -245,6 +286,7 @@ struct RecordWriter
 
 	uint64		bytes;			/* bytes written to the destination so far */
 	uint64		records;		/* records accepted so far */
+	uint64		files;			/* files put so far */
 };
 
 /* ---------- convert.c ---------- */

@@ -156,7 +156,7 @@ class Simulator extends Vault {
     if (row.refused) return failed('INSUFFICIENT_ACCESS', 'User does not have sufficient privileges to download the file.')
     if (found[4] === 'file' && row.filename__v === null) return failed('INVALID_DATA', 'The document has no source file.')
     if (found[5] && !row.renditions.includes(found[5])) return failed('INVALID_DATA', `The rendition [${found[5]}] does not exist.`)
-    return { file: { kind: `${found[1]}-${found[2]}-${found[3]}-${found[5] || 'source'}|`, size: row.bytes === undefined ? 1000 + row.id : row.bytes, name: found[5] ? `${row.document_number__v}.pdf` : row.download || row.filename__v } }
+    return { file: { kind: `${found[1]}-${found[2]}-${found[3]}-${found[5] || 'source'}|`, size: row.bytes === undefined ? 1000 + row.id : row.bytes, name: found[5] ? `${row.document_number__v}.pdf` : row.download === undefined ? row.filename__v : row.download } }
   }
 
   async handle(request, fault) {
@@ -193,11 +193,14 @@ class Simulator extends Vault {
     const kind = Buffer.from(file.kind.repeat(Math.ceil((PIECE + file.kind.length) / file.kind.length)))
     const end = fault === 'stop' ? Math.floor(file.size * 2 / 3) : file.size
     res.writeHead(200, { 'Content-Type': 'application/octet-stream;charset=UTF-8', 'Content-Disposition': `attachment;filename="${file.name}"`, ...headers })
+    let wake = () => {}
+    res.on('drain', () => wake())
+    res.on('close', () => wake())
     for (let at = 0; at < end && !res.destroyed;) {
       const from = at % file.kind.length
       const piece = kind.subarray(from, from + Math.min(PIECE, end - at))
       at += piece.length
-      if (!res.write(piece)) await new Promise((go) => { res.once('drain', go); res.once('close', go) })
+      if (!res.write(piece)) await new Promise((go) => { wake = go })
     }
     if (fault === 'stop') return res.destroy()
     res.end()
