@@ -497,11 +497,13 @@ stays_inside(const char *name)
 	}
 }
 
-/* one file, up to its end but not visible */
+/* one file, up to its end but not visible; it goes with the current memory context */
 static ObjectWriter *
 stage_file(S3Writer *writer, RecordFiles *files)
 {
 	ObjectWriter *object = NULL;
+	MemoryContext record = CurrentMemoryContext;
+	MemoryContext context = NULL;
 	char	   *buffer = palloc(FILE_PIECE);
 	uint64		before = writer->base.bytes;
 
@@ -515,14 +517,19 @@ stage_file(S3Writer *writer, RecordFiles *files)
 
 		CHECK_FOR_INTERRUPTS();
 		if (object == NULL)
+		{
+			context = AllocSetContextCreate(record, "appflow file of a record", ALLOCSET_SMALL_SIZES);
+			MemoryContextSwitchTo(context);
 			object = store_write(writer->store, writer->bucket, psprintf("%s%s", writer->files_folder, files->name),
 								 files->content_type, writer->execution_id);
+			MemoryContextSwitchTo(record);
+		}
 		length = files->read(files, buffer, FILE_PIECE);
 		if (length == 0)
 			break;
 		if (length < 0)
 		{
-			object_write_abort(object);
+			MemoryContextDelete(context);
 			object = NULL;
 			writer->base.bytes = before;
 			continue;
@@ -550,20 +557,16 @@ s3_put_files(RecordWriter *base, RecordFiles *files)
 
 	while (files->next(files))
 		staged = lappend(staged, stage_file(writer, files));
-	if (files->message == NULL)
-	{
-		foreach(lc, staged)
-		{
-			/* before it is there: one that is there and not counted would stay */
-			base->files++;
-			object_write_finish(lfirst(lc));
-		}
-	}
-	else
+	if (files->message != NULL)
 	{
 		base->bytes = before;
-		foreach(lc, staged)
-			object_write_abort(lfirst(lc));
+		staged = NIL;
+	}
+	foreach(lc, staged)
+	{
+		/* before it is there: one that is there and not counted would stay */
+		base->files++;
+		object_write_finish(lfirst(lc));
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
