@@ -35,6 +35,7 @@
 
 #define MAX_VQL 50000			/* characters */
 #define MAX_PAGE 1000			/* records */
+#define MIN_PAGE 200			/* where not all of them will do */
 #define MAX_DIGITS 15			/* of a number */
 #define MICROS_PER_DAY INT64CONST(86400000000)
 
@@ -571,7 +572,7 @@ append_types(StringInfo out, const ReadRequest *request, const char *type)
 }
 
 static char *
-assemble(const Vql *vql, const ReadRequest *request, const char *type, List *selected, List *conditions)
+assemble(const Vql *vql, const ReadRequest *request, const char *type, List *selected, List *conditions, bool exactly)
 {
 	int64		page = request->page_size > 0 ? request->page_size : MAX_PAGE;
 	const char *before;
@@ -608,7 +609,7 @@ assemble(const Vql *vql, const ReadRequest *request, const char *type, List *sel
 		page = Min(page, request->limit);
 	}
 	if (request->limit_hint != NO_LIMIT)
-		page = Min(page, request->limit_hint);
+		page = Min(page, exactly ? request->limit_hint : Max(request->limit_hint, MIN_PAGE));
 	appendStringInfo(&out, " PAGESIZE " INT64_FORMAT, Max(Min(page, MAX_PAGE), 1));
 	return out.data;
 }
@@ -647,8 +648,8 @@ longest(List *conditions)
 	return found;
 }
 
-/* VQL has all of one entity: neither groups nor an offset */
-static void
+/* What the query does; false if records will be left out here.  VQL has neither groups nor an offset. */
+static bool
 take(const Vql *vql, ReadRequest *request, List *conditions)
 {
 	bool		exactly = true;
@@ -666,6 +667,7 @@ take(const Vql *vql, ReadRequest *request, List *conditions)
 	request->order_taken = !aggregated && can_order(vql, request);
 	request->limit_taken = exactly && !aggregated && request->limit != NO_LIMIT && request->limit > 0 &&
 		request->offset == 0 && (request->order == NIL || request->order_taken);
+	return exactly;
 }
 
 VeevaQuery
@@ -694,9 +696,9 @@ veeva_query(ReadRequest *request, const Schema *described, List *selected)
 	for (;;)
 	{
 		Condition  *c = longest(conditions);
+		bool		exactly = take(&vql, request, conditions);
 
-		take(&vql, request, conditions);
-		query.text = assemble(&vql, request, type, selected, conditions);
+		query.text = assemble(&vql, request, type, selected, conditions, exactly);
 		if (pg_mbstrlen(query.text) <= MAX_VQL)
 			return query;
 		if (c == NULL)
