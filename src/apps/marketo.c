@@ -62,7 +62,6 @@ static const struct
 	{"614", REMEDY_AGAIN, WF_CONNECTOR, NULL},
 	{"615", REMEDY_AGAIN, WF_THROTTLING, NULL},
 	{"713", REMEDY_AGAIN, WF_CONNECTOR, NULL},
-	{"1003", REMEDY_NONE, WF_CONNECTOR, NULL},
 	{"1018", REMEDY_NONE, WF_CONNECTOR, "Where a CRM is connected to Marketo, it keeps these records."},
 	{"1029", REMEDY_NONE, WF_THROTTLING, "Exports have a quota of bytes, which is filled again at midnight US Central time."},
 };

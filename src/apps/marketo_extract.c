@@ -180,7 +180,7 @@ queue_is_full(const HttpCall *call)
 
 /*
  * POST for a job, and its answer's result.  patient: wait for room in the queue; otherwise NULL: there
- * is none.  unsupported (or NULL) is set if Marketo does not have that filter.
+ * is none, or no quota any more.  unsupported (or NULL) is set if Marketo does not have that filter.
  */
 static Jsonb *
 post(ExtractReader *reader, const char *path, const char *body, bool patient, bool *unsupported)
@@ -205,7 +205,7 @@ post(ExtractReader *reader, const char *path, const char *body, bool patient, bo
 			http_close(call);
 			return NULL;
 		}
-		if (!queue_is_full(call) || (patient && try == QUEUE_TRIES))
+		if (patient ? !queue_is_full(call) || try == QUEUE_TRIES : !code_is(call, "1029"))
 			marketo_fail(reader->session, call, reader->what);
 		http_close(call);
 		if (!patient)
@@ -305,7 +305,7 @@ enqueue_job(ExtractReader *reader, ExportJob *job, bool patient)
 		}
 		if (code_is(call, "1029") && is_queued(reader, job))
 			break;
-		if (!queue_is_full(call) || (patient && try == QUEUE_TRIES))
+		if (patient ? !queue_is_full(call) || try == QUEUE_TRIES : !code_is(call, "1029"))
 			marketo_fail(reader->session, call, reader->what);
 		http_close(call);
 		if (!patient)
@@ -463,7 +463,11 @@ open_file(ExtractReader *reader)
 	reader->call->judged = REFUSAL_MAX;
 	http_header(reader->call, "Accept", "text/csv, */*");
 	if (reader->offset > 0)
+	{
+		/* bytes of the file, not of how it is compressed on its way */
+		reader->call->keep_encoding = true;
 		http_header(reader->call, "Range", psprintf("bytes=" INT64_FORMAT "-", reader->offset));
+	}
 	http_wait(reader->call);
 	if (reader->call->status == 404)
 		ereport(ERROR,

@@ -514,3 +514,12 @@ marketo_imports_complete(MarketoImports *imports)
 	own_release(imports->file);
 	own_release(imports->key);
 }
+
+void
+marketo_imports_abort(const MarketoImports *imports)
+{
+	if (imports->id != NULL)
+		ereport(WARNING,
+				errmsg("the run ended before import job %s of Marketo: what becomes of its " UINT64_FORMAT " records, only Marketo knows",
+					   imports->id, imports->sent));
+}

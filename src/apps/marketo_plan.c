@@ -343,6 +343,7 @@ plan_leads(MarketoPlan *plan, const ReadRequest *request, bool take)
 {
 	bool		changed;
 	bool		bounded;
+	int64		until;
 
 	plan->route = ROUTE_VALUES;
 	if (find_values(plan, request) || find_numbers(plan, request, NUMBERS_RATHER))
@@ -363,7 +364,11 @@ plan_leads(MarketoPlan *plan, const ReadRequest *request, bool take)
 			plan->until = MARKETO_NO_TIME;	/* the change that shows may have been followed by another */
 		return;
 	}
+	/* what was not changed after a time was not made after it */
+	until = narrow_time(plan, request, "updatedAt") ? plan->until : MARKETO_NO_TIME;
 	(void) narrow_time(plan, request, "createdAt");
+	if (until != MARKETO_NO_TIME && (plan->until == MARKETO_NO_TIME || plan->until > until))
+		plan->until = until;
 	plan->field = "createdAt";
 }
 

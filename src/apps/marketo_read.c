@@ -263,41 +263,43 @@ make_series(const char *path, const char *query)
 	return series;
 }
 
+/* of VALUES, the series that is read is the only one that is kept */
+static void
+keep_series(PagedReader *reader, const char *query)
+{
+	MemoryContext old;
+
+	if (reader->series != NIL)
+	{
+		Series	   *done = linitial(reader->series);
+
+		pfree(done->query);
+		pfree(done);
+		list_free(reader->series);
+		reader->series = NIL;
+	}
+	if (query == NULL)
+		return;
+	old = MemoryContextSwitchTo(reader->context);
+	reader->series = list_make1(make_series(reader->plan->entity->path, query));
+	MemoryContextSwitchTo(old);
+}
+
 /* Begin the next series of pages; NULL: there is none. */
 static const Series *
 next_series(PagedReader *reader)
 {
-	MemoryContext old = MemoryContextSwitchTo(reader->context);
-	const Series *series = NULL;
-	char	   *query;
+	bool		by_values = reader->plan->route == ROUTE_VALUES;
 
-	if (reader->plan->route == ROUTE_VALUES)
-	{
-		if (reader->series != NIL)
-		{
-			Series	   *done = linitial(reader->series);
-
-			pfree(done->query);
-			pfree(done);
-			list_free(reader->series);
-			reader->series = NIL;
-		}
-		query = next_piece(reader);
-		if (query != NULL)
-		{
-			series = make_series(reader->plan->entity->path, query);
-			reader->series = list_make1(unconstify(Series *, series));
-			pfree(query);
-		}
-	}
-	else if (reader->current < list_length(reader->series))
-		series = list_nth(reader->series, reader->current);
-	reader->current++;
+	if (by_values)
+		keep_series(reader, next_piece(reader));
 	if (reader->token != NULL)
 		pfree(reader->token);
-	reader->token = reader->since == NULL ? NULL : pstrdup(reader->since);
-	MemoryContextSwitchTo(old);
-	return series;
+	reader->token = reader->since == NULL ? NULL : MemoryContextStrdup(reader->context, reader->since);
+	reader->current++;
+	if (by_values)
+		return reader->series == NIL ? NULL : linitial(reader->series);
+	return reader->current > list_length(reader->series) ? NULL : list_nth(reader->series, reader->current - 1);
 }
 
 static const Series *
@@ -530,8 +532,7 @@ fields_parameter(const Schema *schema)
 	for (int i = 0; i < schema->nfields; i++)
 		appendStringInfo(&names, "%s%s", i > 0 ? "," : "", schema->fields[i].name);
 
-	/* somebody counts */
-	return psprintf("fields=%s", schema->nfields == 0 ? "id" : url_encode(names.data));
+	return psprintf("fields=%s", url_encode(names.data));
 }
 
 static RecordReader *
@@ -568,6 +569,8 @@ open_pages(ConnectorSession *session, const ReadRequest *request, const MarketoP
 			break;
 		}
 	}
+	if (plan->route == ROUTE_VALUES)
+		(void) marketo_need_column(plan, plan->field);
 	reader->fields = fields_parameter(plan->schema);
 	add_all_series(reader);
 

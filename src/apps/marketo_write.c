@@ -5,7 +5,8 @@
  *
  * A request is sent when the one before has been answered: of two that come closely
  * together with the same key, Marketo makes two records.  For the same reason a request has
- * each key once.
+ * each key once, and one that inserts or updates is repeated, when its answer is lost, after a
+ * while only.
  *
  * The reference gives flows to Marketo no write operation to choose: as AppFlow does,
  * they insert or update, by email or by the fields that Marketo tells records by.
@@ -27,12 +28,16 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "net/loop.h"
+#include "net/net.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/memutils.h"
 
 /* bytes of a request; Marketo takes 1 MB */
 #define LONGEST_BODY (1000 * 1000)
+
+/* ms after which Marketo has given up a request that writes */
+#define SURELY_OVER 120000
 
 /* ms for the answer of a request that is under way when the run ends */
 #define ABORT_BUDGET 5000
@@ -294,6 +299,47 @@ begin_body(const MarketoWriter *writer, ByteBuffer *body)
 	buffer_append_string(body, "\"input\":[");
 }
 
+/* One attempt to send what is in the body; false: nobody knows what has become of it. */
+static bool
+try_to_send(MarketoWriter *writer, uint32 n, HttpCall **answered)
+{
+	ByteBuffer *body = writer->body->object;
+	HttpCall   *call = marketo_call(writer->session, "POST",
+									psprintf("%s%s.json", writer->entity->path, writer->action == NULL ? "/delete" : ""),
+									body->data, body->length, "application/json");
+	bool		fine;
+
+	*answered = call;
+	call->repeatable = !writer->once && !writer->slow;
+	marketo_state(call)->once = writer->once || writer->slow;
+	call->idle_timeout = Max(call->idle_timeout, SURELY_OVER);
+	writer->base.bytes += body->length;
+	writer->flight = call;
+	writer->flight_rows = n;
+	fine = http_try_wait(call);
+	writer->flight = NULL;
+	if (!fine)
+	{
+		if (silence(call) == NULL)
+			http_raise(call);
+		return false;
+	}
+	return !marketo_state(call)->doubtful && call->status < 500;
+}
+
+/* what an attempt without a usable answer has to say */
+static char *
+doubt_in_words(const MarketoWriter *writer, const HttpCall *call)
+{
+	const MarketoCall *state = marketo_state(call);
+
+	if (silence(call) != NULL)
+		return pstrdup(silence(call));
+	if (state->doubtful)
+		return psprintf("it answered %s: %s", state->code, session_words(writer->session, state->message != NULL ? state->message : ""));
+	return psprintf("the answer has status %d", call->status);
+}
+
 static void
 send_records(MarketoWriter *writer, const uint32 *rows, uint32 n)
 {
@@ -304,40 +350,33 @@ send_records(MarketoWriter *writer, const uint32 *rows, uint32 n)
 	buffer_append_string(body, "]}");
 	if (body->failed)
 		marketo_out_of_memory();
-	CHECK_FOR_INTERRUPTS();
-	call = marketo_call(writer->session, "POST", psprintf("%s%s.json", writer->entity->path, writer->action == NULL ? "/delete" : ""),
-						body->data, body->length, "application/json");
-	call->repeatable = !writer->once;
-	marketo_state(call)->once = writer->once;
-	writer->base.bytes += body->length;
 	writer->requested += n;
-	writer->flight = call;
-	writer->flight_rows = n;
-	if (!http_try_wait(call))
+	for (int try = 1;; try++)
 	{
-		writer->flight = NULL;
-		if (!writer->once || silence(call) == NULL)
-			http_raise(call);
-		take_silence(writer, call, silence(call), rows, n);
-		return;
+		CHECK_FOR_INTERRUPTS();
+		if (try_to_send(writer, n, &call))
+			break;
+		if (writer->once)
+		{
+			take_silence(writer, call, doubt_in_words(writer, call), rows, n);
+			return;
+		}
+		if (!writer->slow || try > net_max_retries)
+		{
+			if (call->failure != HTTP_FINE)
+				http_raise(call);
+			marketo_fail(writer->session, call, writer->what);
+		}
+		http_close(call);
+		http_pause(Min(SURELY_OVER, (int64) net_max_retry_delay * 6));
 	}
-	writer->flight = NULL;
-	if (marketo_state(call)->doubtful && writer->once)
-	{
-		take_silence(writer, call, psprintf("it answered %s: %s", marketo_state(call)->code,
-											session_words(writer->session, marketo_state(call)->message != NULL ?
-														  marketo_state(call)->message : "")), rows, n);
-		return;
-	}
-	if (marketo_state(call)->refused || (call->status >= 300 && call->status < 500))
+	if (marketo_state(call)->refused || call->status >= 300)
 		marketo_fail(writer->session, call, writer->what);
 	results = read_results(call, n);
 	if (results != NIL && in_order(results))
 		take_results(writer, call, results, rows, n);
 	else if (writer->once)
 		take_silence(writer, call, psprintf("the answer has status %d, and no outcomes", call->status), rows, n);
-	else if (call->status >= 500)
-		marketo_fail(writer->session, call, writer->what);
 	else
 		ereport(ERROR,
 				appflow_error_detail(WF_CONNECTOR, "%s %s answered with status %d.", call->method,
@@ -522,6 +561,9 @@ marketo_abort(RecordWriter *base)
 {
 	MarketoWriter *writer = (MarketoWriter *) base;
 	MemoryContext old;
+
+	if (writer->imports != NULL)
+		marketo_imports_abort(writer->imports);
 
 	/* calls may need transactions of their own */
 	if (IsTransactionState() || writer->flight == NULL)
@@ -732,6 +774,7 @@ marketo_open_writer(ConnectorSession *session, WriteRequest *request)
 	keys = choose_action(writer, request, described);
 	bind_columns(writer, request, described, keys);
 	writer->once = writer->action != NULL && strcmp(writer->action, "createOnly") == 0;
+	writer->slow = writer->action != NULL && strcmp(writer->action, "createOrUpdate") == 0;
 	writer->omit_nulls = writer->once;
 	writer->may_import = writer->flow && writer->entity->bulk != NULL && writer->action != NULL &&
 		strcmp(writer->action, "createOrUpdate") == 0;

@@ -37,7 +37,8 @@ typedef struct MarketoWriter
 	char	   *what;			/* for messages: INSERT of entity "leads" */
 	const char *action;			/* NULL: DELETE */
 	const char *lookup;			/* leads: the field; others: "idField", or NULL: dedupeFields */
-	bool		once;			/* a request must not be repeated if it may have arrived */
+	bool		once;			/* a request must not be repeated if it may have arrived ... */
+	bool		slow;			/* ... or only when it is over for certain, wherever it is */
 	bool		omit_nulls;
 	bool	   *sent;			/* of the columns: part of what is sent */
 	int			nkeys;
@@ -78,5 +79,8 @@ extern bool marketo_imports_add(MarketoImports *imports, uint32 row);
 
 /* Have all that was added written. */
 extern void marketo_imports_complete(MarketoImports *imports);
+
+/* The run ends: say what is not known. */
+extern void marketo_imports_abort(const MarketoImports *imports);
 
 #endif							/* APPFLOW_MARKETO_WRITE_H */

@@ -139,7 +139,7 @@ $app->control('reset');
 
 # ---------------------------------------------------------------- writing
 
-foreach my $code (606, 608, 615, 601)
+foreach my $code (606, 608, 615, 601, 604, 502)
 {
 	set(errors => { 'POST /rest/v1/leads.json' => $code });
 	is(outcome($app->push('market', 'leads', qq(SELECT 'w' || i || '-$code\@example.com' AS email FROM generate_series(1, 400) i))), 'Successful 400 0', "writing: $code passes");
@@ -152,6 +152,11 @@ like($app->error_of(q(INSERT INTO market.leads (email) VALUES ('doubt2@example.c
 $app->control('reset');
 $app->control('fault?kind=drop&match=leads/delete.json');
 is($app->sql('DELETE FROM market.leads WHERE id = 1; SELECT 1'), 1, 'a DELETE whose answer is lost is');
+$app->control('reset');
+$app->control('fault?kind=drop&match=v1/leads.json');
+$run = $app->push('market', 'leads', q(SELECT 'lost@example.com' AS email, 1 AS "leadScore"));
+is(outcome($run) . ' ' . scalar(grep { ($_->{email} // '') eq 'lost@example.com' } @{ $app->control('records?entity=leads') }), 'Successful 1 0 1', '... and what inserts or updates') or diag(AppflowTest::RestApps::told($run));
+is(scalar $app->seen(qr{POST /rest/v1/leads\.json}), 2, '... by a second request');
 $app->control('fault?kind=replace%3D%7B%22id%22%3D%3E%7B%22no%22%3A1%7D%2C%7B%22id%22&match=v1/leads.json');
 $run = $app->push('market', 'leads', q(SELECT 'many@example.com' AS email));
 like($run->{message} // '', qr/does not have an outcome for each of 1 records/, 'more outcomes than records') or diag(AppflowTest::RestApps::told($run));

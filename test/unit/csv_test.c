@@ -22,6 +22,7 @@ typedef struct Case
 	size_t		length;			/* 0: strlen(text) */
 	char		delimiter;
 	int			skip;			/* a field not to be read, or -1 */
+	bool		returns;		/* a CR alone is text */
 } Case;
 
 static void
@@ -50,6 +51,8 @@ run(CsvReader *given, const Case *c, const size_t *cuts, size_t ncuts)
 	size_t		cut = 0;
 	size_t		i;
 
+	if (c->returns)
+		csv_reader_keep_returns(reader);
 	for (i = 0; i < FIELDS_MAX; i++)
 		columns[i] = malloc(ROWS * sizeof(Cell));
 	for (;;)
@@ -247,6 +250,8 @@ test_errors(void)
 	simple("UTF-8 cut off at the end", "a\n\xe2\x82", "[a]\nerror at 2, line 2, column 1: invalid UTF-8: byte 0xe2\n");
 	simple("half a byte order mark", "\xef\xbb", "error at 0, line 1, column 1: invalid UTF-8: byte 0xef\n");
 
+	check("CR within a value", &(Case){.text = "a,b\n1\r2,3\r\n\r4,5\r\r\n\"6\r\",7\n\r\r,8\r",.delimiter = ',',.skip = -1,.returns = true},
+		  "[a][b]\n2: (1\r2) (3)\n3: (\r4) (5\r)\n4: (6\r) (7)\n6: (\r\r) (8)\n");
 	reader = csv_reader_create(',');
 	ok(csv_reader_read(reader, "a\n1\n", 4, true, NULL, NULL, NULL, 1, &result) == CSV_HEADER, "the header");
 	ok(csv_reader_read(reader, "1\n", 2, true, NULL, NULL, NULL, 1, &result) == CSV_ERROR, "columns must be bound");
