@@ -754,12 +754,6 @@ create_writer(ConnectorSession *session, WriteRequest *request, char *bucket, co
 	writer->started_at = request->started_at;
 	writer->format = *format;
 	writer->base.typed = writer->format.file_type == S3_PARQUET;
-	if (request->files)
-	{
-		writer->files_folder = writer->place->exclusive ? writer->place->folder :
-			psprintf("%s%s/", writer->place->folder, request->execution_id);
-		writer->base.put_files = s3_put_files;
-	}
 	if (!s3_schema_is_fixed(&writer->format))
 		writer->base.add_field = s3_add_field;
 	if (writer->format.file_type == S3_PARQUET)
@@ -783,6 +777,12 @@ s3_open_writer(ConnectorSession *session, WriteRequest *request)
 	ListCell   *lc;
 
 	writer->place = s3_output_place(request);
+	if (request->files)
+	{
+		writer->files_folder = writer->place->exclusive ? writer->place->folder :
+			psprintf("%s%s/", writer->place->folder, request->execution_id);
+		writer->base.put_files = s3_put_files;
+	}
 	if (request->partition_keys != NIL)
 	{
 		writer->partition_keys = request->partition_keys;
