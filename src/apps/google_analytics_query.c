@@ -19,14 +19,11 @@
  */
 #include "postgres.h"
 
-#include <time.h>
-
 #include "apps/google_analytics.h"
 #include "codec/text.h"
+#include "connector/day_window.h"
 #include "record/errors.h"
 #include "utils/json.h"
-
-#define DAY_MICROS INT64CONST(86400000000)
 
 /* records of a page */
 #define PROPERTY_PAGE 250000
@@ -42,13 +39,7 @@ typedef struct Builder
 	GoogleReport *report;
 	const Schema *described;
 	bool		planning;
-	int			unknown;		/* operands met so far that have no value yet */
-
-	/* the window: days, and what stands for one that is not known yet */
-	int64		first;
-	int64		last;
-	char	   *first_unknown;
-	char	   *last_unknown;
+	DayWindow	window;
 	bool		has_start;		/* startDate and endDate have their value */
 	bool		has_end;
 
@@ -131,174 +122,6 @@ add_fields(Builder *builder, const ReadRequest *request)
 	}
 }
 
-/* ---------- conditions: days ---------- */
-
-static int64
-floor_day(int64 micros)
-{
-	return micros >= 0 ? micros / DAY_MICROS : -((-micros + DAY_MICROS - 1) / DAY_MICROS);
-}
-
-static int64
-ceil_day(int64 micros)
-{
-	return -floor_day(-micros);
-}
-
-/* the moment that an operand is; false: it is none, or not known */
-static bool
-moment_of(const Filter *filter, int i, int64 *micros)
-{
-	bool		date = !filter->typed || filter->type == FIELD_DATE;
-
-	if (filter->operands[i] == NULL || !filter_parse_time(filter->operands[i], date ? FIELD_DATE : FIELD_DATETIME, micros))
-		return false;
-	if (date)
-		*micros *= DAY_MICROS;
-	return true;
-}
-
-static bool
-compares_times(const Filter *filter)
-{
-	return !filter->typed || filter->type == FIELD_DATE || filter->type == FIELD_DATETIME || filter->type == FIELD_TIMESTAMP;
-}
-
-static char *
-next_unknown(Builder *builder)
-{
-	return psprintf("$%d", ++builder->unknown);
-}
-
-/* A comparison whose operand is not known yet: what the plan shows. */
-static void
-narrow_unknown(Builder *builder, FilterOperator operator, int which)
-{
-	if (operator == FILTER_GREATER_THAN || operator == FILTER_GREATER_THAN_OR_EQUAL_TO || operator == FILTER_EQUAL_TO ||
-		(operator == FILTER_BETWEEN && which == 0))
-		builder->first_unknown = next_unknown(builder);
-	if (operator == FILTER_EQUAL_TO)
-		builder->last_unknown = builder->first_unknown;
-	if (operator == FILTER_LESS_THAN || operator == FILTER_LESS_THAN_OR_EQUAL_TO || (operator == FILTER_BETWEEN && which == 1))
-		builder->last_unknown = next_unknown(builder);
-}
-
-static void
-narrow_first(Builder *builder, int64 day)
-{
-	builder->first = Max(builder->first, day);
-}
-
-static void
-narrow_last(Builder *builder, int64 day)
-{
-	builder->last = Min(builder->last, day);
-}
-
-/*
- * Leave days out of the window that cannot satisfy a condition on the date.  False:
- * the condition is none that a window says.
- */
-static bool
-narrow(Builder *builder, const Filter *filter)
-{
-	if (filter->noperands == 0)
-		return false;
-	for (int i = 0; i < filter->noperands; i++)
-	{
-		bool		lower = i == 0;
-		int64		micros = 0;
-
-		if (filter->operands[i] == NULL)
-		{
-			narrow_unknown(builder, filter->operator, i);
-			continue;
-		}
-		if (!moment_of(filter, i, &micros))
-			return false;
-		switch (filter->operator)
-		{
-			case FILTER_LESS_THAN:
-				narrow_last(builder, ceil_day(micros) - 1);
-				break;
-			case FILTER_LESS_THAN_OR_EQUAL_TO:
-				narrow_last(builder, floor_day(micros));
-				break;
-			case FILTER_GREATER_THAN:
-				narrow_first(builder, floor_day(micros) + 1);
-				break;
-			case FILTER_GREATER_THAN_OR_EQUAL_TO:
-				narrow_first(builder, ceil_day(micros));
-				break;
-			case FILTER_BETWEEN:
-				if (lower)
-					narrow_first(builder, floor_day(micros) + 1);
-				else
-					narrow_last(builder, ceil_day(micros) - 1);
-				break;
-			case FILTER_EQUAL_TO:
-				narrow_first(builder, ceil_day(micros));
-				narrow_last(builder, floor_day(micros));
-				break;
-			default:
-				return false;
-		}
-	}
-	return true;
-}
-
-/*
- * The same for conditions that a window does not say exactly, such as those on hours:
- * days are left out on which they are never true.
- */
-static void
-narrow_roughly(Builder *builder, const Filter *filter)
-{
-	int64		least = PG_INT64_MAX;
-	int64		most = PG_INT64_MIN;
-
-	for (int i = 0; i < filter->noperands; i++)
-	{
-		int64		micros;
-
-		if (filter->operands[i] == NULL || !moment_of(filter, i, &micros))
-			return;
-		least = Min(least, floor_day(micros));
-		most = Max(most, floor_day(micros));
-	}
-	if (least > most)
-		return;
-	if (filter->operator == FILTER_GREATER_THAN || filter->operator == FILTER_GREATER_THAN_OR_EQUAL_TO ||
-		filter->operator == FILTER_BETWEEN || filter->operator == FILTER_EQUAL_TO)
-		narrow_first(builder, least);
-	if (filter->operator == FILTER_LESS_THAN || filter->operator == FILTER_LESS_THAN_OR_EQUAL_TO ||
-		filter->operator == FILTER_BETWEEN || filter->operator == FILTER_EQUAL_TO)
-		narrow_last(builder, most);
-}
-
-/* a day as a dimension has it, YYYYMMDD */
-static char *
-compact_day(int64 day)
-{
-	int64		year;
-	unsigned	month;
-	unsigned	date;
-
-	text_civil_from_days(day, &year, &month, &date);
-	return psprintf("%04d%02u%02u", (int) year, month, date);
-}
-
-static char *
-day_text(int64 day)
-{
-	int64		year;
-	unsigned	month;
-	unsigned	date;
-
-	text_civil_from_days(day, &year, &month, &date);
-	return psprintf("%04d-%02u-%02u", (int) year, month, date);
-}
-
 /* ---------- conditions: texts and numbers ---------- */
 
 static char *
@@ -309,6 +132,15 @@ quoted(const char *text)
 	initStringInfo(&out);
 	escape_json(&out, text);
 	return out.data;
+}
+
+/* a day as a dimension has it, YYYYMMDD */
+static char *
+compact_day(int64 day)
+{
+	char	   *text = day_text(day);
+
+	return psprintf("%.4s%.2s%s", text, text + 5, text + 8);
 }
 
 /*
@@ -327,11 +159,10 @@ dimension_values(Builder *builder, const Filter *filter, const Field *field)
 		int64		micros;
 
 		if (text == NULL)
-			text = next_unknown(builder);
+			text = day_window_unknown(&builder->window);
 		else if (google_date_digits(field->name) == 8)
 		{
-			if (!compares_times(filter) || !moment_of(filter, i, &micros) || micros % DAY_MICROS != 0 ||
-				micros < 0 || micros / DAY_MICROS > 2932896)
+			if (!day_window_compares(filter) || !day_window_moment(filter, i, &micros) || micros % DAY_MICROS != 0)
 				return NULL;
 			text = compact_day(micros / DAY_MICROS);
 		}
@@ -356,7 +187,7 @@ metric_value(Builder *builder, const Filter *filter, int i, bool *integer)
 
 	*integer = true;
 	if (text == NULL)
-		return next_unknown(builder);
+		return day_window_unknown(&builder->window);
 	if (filter->typed && filter->type != FIELD_INTEGER && filter->type != FIELD_LONG && filter->type != FIELD_FLOAT &&
 		filter->type != FIELD_DOUBLE && filter->type != FIELD_DECIMAL)
 		return NULL;
@@ -600,34 +431,18 @@ view_expression(Builder *builder, const Filter *filter, GoogleKind *kind)
 static void
 take_window(Builder *builder, Filter *filter)
 {
-	bool		start = strcmp(filter->field, GOOGLE_START_DATE) == 0;
-	bool	   *has = start ? &builder->has_start : &builder->has_end;
-	int64	   *day = start ? &builder->report->window_start : &builder->report->window_end;
-	int64		micros = 0;
+	bool		last = strcmp(filter->field, GOOGLE_END_DATE) == 0;
+	int64	   *day = last ? &builder->report->window_end : &builder->report->window_start;
+	int64		given = *day;
+	bool		known;
 
-	if (filter->operator != FILTER_EQUAL_TO || filter->noperands != 1 || !compares_times(filter))
+	filter->taken = day_window_take_end(&builder->window, filter, last, &given, &known);
+	if (!filter->taken)
 		return;
-	if (filter->operands[0] == NULL)
-	{
-		if (start)
-			builder->first_unknown = next_unknown(builder);
-		else
-			builder->last_unknown = next_unknown(builder);
-	}
-	else
-	{
-		if (!moment_of(filter, 0, &micros))
-			return;
-		if (micros % DAY_MICROS != 0 || (*has && *day != micros / DAY_MICROS))
-			builder->report->empty = true;
-		*day = floor_day(micros);
-		if (start)
-			narrow_first(builder, *day);
-		else
-			narrow_last(builder, *day);
-	}
-	*has = true;
-	filter->taken = true;
+	if (known && *(last ? &builder->has_end : &builder->has_start) && given != *day)
+		builder->report->empty = true;
+	*day = given;
+	*(last ? &builder->has_end : &builder->has_start) = true;
 }
 
 static void
@@ -643,14 +458,13 @@ take_filter(Builder *builder, Filter *filter)
 		take_window(builder, filter);
 		return;
 	}
-	if (field != NULL && google_date_digits(field->name) == 8 && compares_times(filter) &&
-		(filter->operator != FILTER_EQUAL_TO || filter->noperands == 1) && narrow(builder, filter))
+	if (field != NULL && google_date_digits(field->name) == 8 && day_window_narrow(&builder->window, filter))
 	{
 		filter->taken = true;
 		return;
 	}
-	if (field != NULL && google_date_digits(field->name) != 0 && compares_times(filter))
-		narrow_roughly(builder, filter);
+	if (field != NULL && google_date_digits(field->name) != 0)
+		day_window_narrow_roughly(&builder->window, filter);
 	expression = builder->report->view ? view_expression(builder, filter, &kind) : property_expression(builder, filter, &kind);
 	if (expression == NULL)
 		return;
@@ -713,17 +527,18 @@ static void
 append_window(Builder *builder, StringInfo out)
 {
 	GoogleReport *report = builder->report;
-	int64		today = (int64) time(NULL) / 86400;
-	int64		first = Max(builder->first, report->view ? FIRST_VIEW_DAY : FIRST_PROPERTY_DAY);
-	int64		last = builder->last;
+	const DayWindow *window = &builder->window;
+	int64		today = day_today();
+	int64		first = Max(window->first, report->view ? FIRST_VIEW_DAY : FIRST_PROPERTY_DAY);
+	int64		last = window->last;
 
 	if (first > last || first > today + 1)
 		report->empty = true;
 	if (last == PG_INT64_MAX && first >= today - 1)
 		last = today + 1;
 	appendStringInfo(out, "\"dateRanges\":[{\"startDate\":\"%s\",\"endDate\":\"%s\"}]",
-					 builder->first_unknown ? builder->first_unknown : day_text(Min(first, 2932896)),
-					 builder->last_unknown ? builder->last_unknown : last == PG_INT64_MAX ? "today" : day_text(Max(Min(last, 2932896), 0)));
+					 window->first_unknown ? window->first_unknown : day_text(first),
+					 window->last_unknown ? window->last_unknown : last == PG_INT64_MAX ? "today" : day_text(last));
 }
 
 /* ---------- order ---------- */
@@ -836,7 +651,7 @@ google_report(ReadRequest *request, const Schema *described, bool planning)
 {
 	GoogleReport *report = palloc0(sizeof(GoogleReport));
 	Builder		builder = {
-		.report = report, .described = described, .planning = planning, .first = PG_INT64_MIN, .last = PG_INT64_MAX
+		.report = report, .described = described, .planning = planning, .window = DAY_WINDOW_OPEN
 	};
 	bool		all_taken = true;
 	StringInfoData body;
