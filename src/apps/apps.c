@@ -29,6 +29,7 @@ static const Connector *const apps[] = {
 	&amplitude_connector,
 	&google_analytics_connector,
 	&marketo_connector,
+	&singular_connector,
 };
 
 const Connector *

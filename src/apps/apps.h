@@ -34,6 +34,7 @@ extern const Connector veeva_connector;
 extern const Connector amplitude_connector;
 extern const Connector google_analytics_connector;
 extern const Connector marketo_connector;
+extern const Connector singular_connector;
 
 /* Settings of the applications; for _PG_init. */
 extern void apps_define_settings(void);

@@ -223,7 +223,7 @@ fails('an unknown field', qr/^Error: .*"nickname"/s, 'properties/1001', [qw(coun
 fails('a blocked metric', qr/^Error: .*"advertiserAdCost"/s, 'properties/1001', [qw(country advertiserAdCost)]);
 $app->control('fault?kind=html&match=runReport');
 fails('HTML', qr/^Error: .*JSON/s, 'properties/1001', [qw(country sessions)]);
-$app->control('fault?kind=cut&match=runReport');
+$app->control('fault?kind=cut&n=1000&match=runReport');
 fails('a page that breaks off', qr/^Error: /s, 'properties/1001', [qw(date city sessions)]);
 $app->control('fault?kind=cutjson&match=runReport');
 fails('JSON that breaks off', qr/^Error: .*malformed/s, 'properties/1001', [qw(date city sessions)]);
