@@ -340,8 +340,8 @@ create_reader(ConnectorSession *session, const ReadRequest *request, Schema *sch
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "appflow S3 reader",
 												  ALLOCSET_DEFAULT_SIZES);
+	S3Reader   *reader = palloc0(sizeof(S3Reader)); /* what it counts outlives its close */
 	MemoryContext old = MemoryContextSwitchTo(context);
-	S3Reader   *reader = palloc0(sizeof(S3Reader));
 	char	   *prefix = jsonb_get_text(request->properties, "bucketPrefix");
 	ListCell   *lc;
 

@@ -48,6 +48,42 @@ typedef struct Registration
 	StringInfoData details;		/* JSON array */
 } Registration;
 
+/* ---------- labels ---------- */
+
+/* the field of the source that a field of the destination has its values from, or NULL */
+static const Field *
+source_field(const Transform *transform, const Schema *described, int output)
+{
+	int			column = transform->outputs[output].column;
+	const Field *field;
+	int			other;
+
+	if (column < 0 || column >= transform->reader->schema->nfields)
+		return NULL;
+	field = &transform->reader->schema->fields[column];
+	if (field->label != NULL || field->description != NULL || described == NULL)
+		return field;
+	other = schema_find(described, field->name);
+	return other < 0 ? field : &described->fields[other];
+}
+
+CatalogLabel *
+metadata_catalog_labels(const Transform *transform, const Schema *described)
+{
+	CatalogLabel *labels = palloc0(sizeof(CatalogLabel) * Max(transform->noutputs, 1));
+
+	for (int i = 0; i < transform->noutputs; i++)
+	{
+		const Field *field = source_field(transform, described, i);
+
+		if (field != NULL && field->label != NULL)
+			labels[i].label = pstrdup(field->label);
+		if (field != NULL && field->description != NULL)
+			labels[i].description = pstrdup(field->description);
+	}
+	return labels;
+}
+
 /* ---------- names ---------- */
 
 static char *
@@ -64,7 +100,7 @@ lower(const char *name)
 static char *
 name_stem(const CatalogRequest *request)
 {
-	char	   *prefix = request->transform->plan->catalog_prefix;
+	char	   *prefix = request->plan->catalog_prefix;
 	char	   *flow = lower(request->flow_name);
 
 	for (char *p = flow; *p != '\0'; p++)
@@ -88,24 +124,6 @@ is_partition_key(const S3Written *written, const char *field)
 			return true;
 	}
 	return false;
-}
-
-/* the field of the source that a field of the destination has its values from, or NULL */
-static const Field *
-source_field(const CatalogRequest *request, int output)
-{
-	const Transform *transform = request->transform;
-	int			column = output < transform->noutputs ? transform->outputs[output].column : -1;
-	const Field *field;
-	int			described;
-
-	if (column < 0 || column >= transform->reader->schema->nfields)
-		return NULL;
-	field = &transform->reader->schema->fields[column];
-	if (field->label != NULL || field->description != NULL || request->described == NULL)
-		return field;
-	described = schema_find(request->described, field->name);
-	return described < 0 ? field : &request->described->fields[described];
 }
 
 static bool
@@ -134,15 +152,15 @@ make_columns(const Registration *registration)
 	for (int i = 0; i < written->schema->nfields; i++)
 	{
 		const Field *field = &written->schema->fields[i];
-		const Field *source = source_field(registration->request, i);
+		const CatalogLabel *label = &registration->request->labels[i];
 		GlueColumn *column = palloc0(sizeof(GlueColumn));
 
 		if (written->file_type != S3_CSV && is_partition_key(written, field->name))
 			continue;
 		column->name = lower(field->name);
 		column->type = glue_type(field, written->file_type);
-		column->label = source == NULL ? NULL : source->label;
-		column->description = source == NULL ? NULL : source->description;
+		column->label = label->label;
+		column->description = label->description;
 		if (has_column(columns, column->name))
 			ereport(ERROR,
 					appflow_error(WF_VALIDATION),
@@ -259,7 +277,7 @@ register_table(Registration *registration, GlueTable *table, bool of_version)
 	MemoryContext outer = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(outer, "appflow catalog table", ALLOCSET_DEFAULT_SIZES);
 	const CatalogRequest *request = registration->request;
-	const FlowPlan *plan = request->transform->plan;
+	const FlowPlan *plan = request->plan;
 	const char *volatile doing = "tableRegistrationOutput";
 	StringInfo	details = &registration->details;
 

@@ -16,6 +16,19 @@
 #include "datatype/timestamp.h"
 #include "flow/transform.h"
 
+/* what the source tells of the field that a field of the destination has its values from */
+typedef struct CatalogLabel
+{
+	const char *label;			/* or NULL */
+	const char *description;	/* or NULL */
+} CatalogLabel;
+
+/*
+ * Those of all fields of the destination, as of now; the reader must still be open.
+ * described is the source's entity, or NULL.
+ */
+extern CatalogLabel *metadata_catalog_labels(const Transform *transform, const Schema *described);
+
 typedef struct CatalogRequest
 {
 	const char *flow_name;
@@ -23,8 +36,8 @@ typedef struct CatalogRequest
 	int64		schema_version;
 	TimestampTz flow_created_at;
 	Oid			owner;			/* who needs the right to the server's AWS identity */
-	const Schema *described;	/* the source's entity, or NULL */
-	const Transform *transform;
+	const FlowPlan *plan;
+	const CatalogLabel *labels; /* one for each field of the writer */
 	const RecordWriter *writer; /* of s3_connector; its objects are visible */
 } CatalogRequest;
 

@@ -55,6 +55,7 @@ struct FlowRun
 	Rejects    *rejects;
 	TimestampTz flow_created_at;	/* runs that are registered */
 	const Schema *described;	/* the same, the source's entity if it is known */
+	const CatalogLabel *labels; /* of the fields of the destination */
 	uint64		records;		/* read */
 	bool		changes;		/* the run moves rows of a table that were changed */
 	const char *since;			/* the source keeps track of changes: where the last pull has
@@ -371,6 +372,8 @@ flow_run_transfer(FlowRun *run)
 			run->writer->put(run->writer, &set, &outcomes);
 		publish(run);
 	}
+	if (flow_run_registers(run))
+		run->labels = metadata_catalog_labels(run->transform, run->described);
 	run->reader->close(run->reader);
 	set_phase(run, PHASE_FINISHING);
 	if (!run->writer->irrevocable)
@@ -409,8 +412,8 @@ flow_run_register(FlowRun *run)
 		.schema_version = run->request.schema_version,
 		.flow_created_at = run->flow_created_at,
 		.owner = run->request.owner,
-		.described = run->described,
-		.transform = run->transform,
+		.plan = run->plan,
+		.labels = run->labels,
 		.writer = run->writer,
 	};
 	Jsonb	   *details = metadata_catalog_register(&request);

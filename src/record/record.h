@@ -165,6 +165,8 @@ struct RecordReader
 
 	/* Fill batch (already reset); false at the end of the data, with no rows. */
 	bool		(*next) (RecordReader *reader, Batch *batch);
+
+	/* What it holds goes; the reader itself, with what it counts, stays. */
 	void		(*close) (RecordReader *reader);
 
 	/*
