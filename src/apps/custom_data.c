@@ -702,8 +702,8 @@ static RecordReader *
 custom_open_reader(ConnectorSession *session, ReadRequest *request)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "appflow custom reader", ALLOCSET_DEFAULT_SIZES);
+	CustomReader *reader = palloc0(sizeof(CustomReader)); /* what it counts outlives its close */
 	MemoryContext old = MemoryContextSwitchTo(context);
-	CustomReader *reader = palloc0(sizeof(CustomReader));
 	JsonReaderOptions options = {.framing = JSON_FRAMING_LINES};
 	const Schema *described;
 	const char **names;

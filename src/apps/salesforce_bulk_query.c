@@ -476,8 +476,8 @@ salesforce_bulk_reader(ConnectorSession *session, const ReadRequest *request, co
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "appflow Salesforce bulk reader",
 												  ALLOCSET_DEFAULT_SIZES);
+	BulkReader *reader = palloc0(sizeof(BulkReader)); /* what it counts outlives its close */
 	MemoryContext old = MemoryContextSwitchTo(context);
-	BulkReader *reader = palloc0(sizeof(BulkReader));
 	bool		made;
 
 	reader->base.schema = schema;
