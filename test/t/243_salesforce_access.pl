@@ -104,7 +104,7 @@ foreach my $answer ('0', '"x"', 'null', '[]', '{"sobjects": 5}', '{"sobjects": [
 }
 $sf->control('reset');
 $sf->control('fault', kind => 'error', path => 'User/describe', status => 400, code => "x' \n", message => 'deep' x 5000);
-like(failure(sprintf $describe, 'User'), qr/^WF502: Salesforce refused entity "User": x' /, 'an error of many words');
+like(failure(sprintf $describe, 'User'), qr/^WF502: Salesforce refused entity "User": x': deep/, 'an error of many words');
 $sf->control('reset');
 
 # ---------- grants ----------
