@@ -7,6 +7,9 @@
  * manifest or the method says that it may be, and each record's outcome is told as
  * soon as the application has told it.
  *
+ * In runs a call is filled from one put to the next, unless somebody wants to know what
+ * becomes of each record at once.
+ *
  * IDENTIFICATION
  *	  src/connector/manifest_write.c
  *
@@ -21,10 +24,19 @@
 #include "miscadmin.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
+#include "record/record_text.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 static const int default_rejects[] = {400, 404, 409, 422};
+
+/* a record of an earlier put that waits for the call to be full */
+typedef struct HeldRecord
+{
+	char	   *record;			/* JSON, as the run knows it */
+	char	   *where;
+	char	   *id;				/* of one field, or NULL */
+} HeldRecord;
 
 typedef struct ManifestWriter
 {
@@ -43,33 +55,61 @@ typedef struct ManifestWriter
 	int		   *ids;			/* columns */
 	const char **id_names;
 
-	/* the records of a call, as indexes into the set */
 	const RecordSet *set;
 	const Outcomes *outcomes;
+	bool		gathers;		/* over several puts */
+	RecordText *text;
+
+	/* the records of a call: those that are held, then some of the set, as indexes into it */
+	bool		gathering;		/* what follows is there, in per_call */
+	StringInfoData records;
+	StringInfoData joined_ids;
+	HeldRecord *held;
+	uint32		nheld;
 	uint32	   *sent;
 	uint32		nsent;
+	uint32		nrejected;		/* before they were sent; what that took is in per_call, too */
 } ManifestWriter;
 
 /* ---------- outcomes ---------- */
 
+/* a record of the set */
 static void
-reject(ManifestWriter *writer, uint32 index, const char *code, const char *message)
+reject_row(ManifestWriter *writer, uint32 index, const char *code, const char *message)
 {
 	MemoryContext old = MemoryContextSwitchTo(writer->caller);
 
+	writer->nrejected++;
 	writer->outcomes->reject(writer->outcomes->arg, writer->set->batch, writer->set->rows[index], code, message);
 	MemoryContextSwitchTo(old);
 }
 
+/* one of those sent */
 static void
-accept(ManifestWriter *writer, uint32 index, const char *id)
+reject(ManifestWriter *writer, uint32 position, const char *code, const char *message)
+{
+	MemoryContext old;
+
+	if (position >= writer->nheld)
+	{
+		reject_row(writer, writer->sent[position], code, message);
+		return;
+	}
+	old = MemoryContextSwitchTo(writer->caller);
+	writer->outcomes->reject_late(writer->outcomes->arg, writer->held[position].record, writer->held[position].where,
+								  code, message);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+accept(ManifestWriter *writer, uint32 position, const char *id)
 {
 	Cell		result = id == NULL ? cell_null() : cell_text(CELL_STRING, id, (uint32) strlen(id));
 	MemoryContext old = MemoryContextSwitchTo(writer->caller);
 
 	writer->base.records++;
-	if (writer->outcomes->accept != NULL)
-		writer->outcomes->accept(writer->outcomes->arg, writer->set->batch, writer->set->rows[index], &result);
+	if (writer->outcomes->accept != NULL && position >= writer->nheld)
+		writer->outcomes->accept(writer->outcomes->arg, writer->set->batch, writer->set->rows[writer->sent[position]], &result);
 	MemoryContextSwitchTo(old);
 }
 
@@ -77,7 +117,7 @@ static void
 reject_all(ManifestWriter *writer, const char *code, const char *message)
 {
 	for (uint32 i = 0; i < writer->nsent; i++)
-		reject(writer, writer->sent[i], code, message);
+		reject(writer, i, code, message);
 }
 
 /* ---------- what the application answers ---------- */
@@ -141,15 +181,25 @@ wrong_outcomes(ManifestWriter *writer, HttpCall *call, const char *problem)
 			errhint("Whether they were written, nobody knows."));
 }
 
+/* the id of a record that is sent, if it has one field */
+static char *
+id_of(const ManifestWriter *writer, uint32 position)
+{
+	if (writer->nids != 1)
+		return NULL;
+	if (position < writer->nheld)
+		return writer->held[position].id;
+	return cell_text_cstring(&writer->set->columns[writer->ids[0]][writer->set->rows[writer->sent[position]]],
+							 writer->base.schema->fields[writer->ids[0]].type);
+}
+
 /* the first record with that id of which nothing has been told; -1: there is none */
 static int
 record_of_id(const ManifestWriter *writer, const char *id, const bool *told)
 {
 	for (uint32 i = 0; i < writer->nsent && writer->nids == 1 && id != NULL; i++)
 	{
-		const Cell *cell = &writer->set->columns[writer->ids[0]][writer->set->rows[writer->sent[i]]];
-
-		if (!told[i] && strcmp(cell_text_cstring(cell, writer->base.schema->fields[writer->ids[0]].type), id) == 0)
+		if (!told[i] && strcmp(id_of(writer, i), id) == 0)
 			return (int) i;
 	}
 	return -1;
@@ -208,7 +258,7 @@ take_outcomes(ManifestWriter *writer, HttpCall *call, const JsonTree *answer)
 	for (const JsonTree *outcome = array ? found->first : found; outcome != NULL; outcome = array ? outcome->next : NULL)
 	{
 		void	   *tree = unconstify(JsonTree *, outcome);
-		uint32		index = writer->sent[outcome_index(writer, call, outcome, position++, told)];
+		uint32		index = outcome_index(writer, call, outcome, position++, told);
 		const char *code;
 		const char *message;
 
@@ -296,7 +346,7 @@ finish_call(ManifestWriter *writer, HttpCall *call)
 		(call->status == 404 || call->status == 410))
 	{
 		/* gone by an attempt whose answer was lost */
-		accept(writer, writer->sent[0], NULL);
+		accept(writer, 0, NULL);
 		return;
 	}
 	if (call->status >= 400)
@@ -329,26 +379,36 @@ finish_call(ManifestWriter *writer, HttpCall *call)
 			json_tree_text(answer, write->results->id);
 
 		for (uint32 i = 0; i < writer->nsent; i++)
-			accept(writer, writer->sent[i], id);
+			accept(writer, i, id);
 	}
 }
 
+/* send what has been gathered, if anything has */
 static void
-send_records(ManifestWriter *writer, StringInfo records)
+send_records(ManifestWriter *writer)
 {
+	StringInfo	records = &writer->records;
 	bool		single = writer->write->batch == 1;
 	HttpCall   *call;
 
+	writer->gathering = false;
+	if (writer->nsent == 0)
+	{
+		MemoryContextReset(writer->per_call);
+		return;
+	}
 	appendStringInfoChar(records, ']');
 	writer->values.records = records->data;
 	if (single)
 		writer->values.record = pnstrdup(records->data + 1, records->len - 2);
+	writer->values.ids = writer->joined_ids.len == 0 ? NULL : writer->joined_ids.data;
 	call = manifest_make_call(writer->session, &writer->call, &writer->values, TURN_FIRST, NIL);
 	call->whole = true;
 	http_wait(call);
 	writer->base.bytes += call->body_length;
 	finish_call(writer, call);
 	http_close(call);
+	MemoryContextReset(writer->per_call);
 }
 
 /* the values of a record's id fields; false: it has been rejected */
@@ -364,13 +424,13 @@ take_ids(ManifestWriter *writer, uint32 index, StringInfo joined)
 
 		if (cell->kind == CELL_NULL || (cell->kind == CELL_STRING && cell->length == 0))
 		{
-			reject(writer, index, "MISSING_ID", psprintf("the id field \"%s\" has no value", writer->id_names[i]));
+			reject_row(writer, index, "MISSING_ID", psprintf("the id field \"%s\" has no value", writer->id_names[i]));
 			return false;
 		}
 		texts[i] = cell_text_cstring(cell, writer->base.schema->fields[writer->ids[i]].type);
 		if (writer->write->ids_in_path && (strcmp(texts[i], ".") == 0 || strcmp(texts[i], "..") == 0))
 		{
-			reject(writer, index, "INVALID_ID", psprintf("\"%s\" cannot be in a path", texts[i]));
+			reject_row(writer, index, "INVALID_ID", psprintf("\"%s\" cannot be in a path", texts[i]));
 			return false;
 		}
 	}
@@ -382,41 +442,61 @@ take_ids(ManifestWriter *writer, uint32 index, StringInfo joined)
 	return true;
 }
 
-/* some records of the set, in one call */
 static void
-write_some(ManifestWriter *writer, uint32 start, uint32 count)
+begin_gathering(ManifestWriter *writer)
 {
-	StringInfoData records;
-	StringInfoData ids;
+	writer->gathering = true;
+	writer->nsent = writer->nheld = writer->nrejected = 0;
+	writer->held = NULL;
+	writer->sent = palloc(sizeof(uint32) * writer->write->batch);
+	initStringInfo(&writer->records);
+	initStringInfo(&writer->joined_ids);
+	appendStringInfoChar(&writer->records, '[');
+}
 
-	initStringInfo(&records);
-	initStringInfo(&ids);
-	appendStringInfoChar(&records, '[');
-	writer->nsent = 0;
-	for (uint32 i = start; i < start + count; i++)
-	{
-		int			before = records.len;
-		int			ids_before = ids.len;
-		char	   *problem;
+/* a record of the set goes into the next call, or is rejected */
+static void
+gather(ManifestWriter *writer, uint32 index)
+{
+	int			before = writer->records.len;
+	int			ids_before = writer->joined_ids.len;
+	char	   *problem;
 
-		if (writer->operation != WRITE_INSERT && !take_ids(writer, i, &ids))
-			continue;
-		if (writer->nsent > 0)
-			appendStringInfoChar(&records, ',');
-		problem = record_shape_append(writer->shape, &records, writer->set->columns, writer->set->rows[i]);
-		if (problem != NULL)
-		{
-			records.len = before;
-			ids.len = ids_before;
-			reject(writer, i, "INVALID_VALUE", problem);
-			continue;
-		}
-		writer->sent[writer->nsent++] = i;
-	}
-	if (writer->nsent == 0)
+	if (writer->operation != WRITE_INSERT && !take_ids(writer, index, &writer->joined_ids))
 		return;
-	writer->values.ids = ids.len == 0 ? NULL : ids.data;
-	send_records(writer, &records);
+	if (writer->nsent > 0)
+		appendStringInfoChar(&writer->records, ',');
+	problem = record_shape_append(writer->shape, &writer->records, writer->set->columns, writer->set->rows[index]);
+	if (problem == NULL)
+	{
+		writer->sent[writer->nsent++] = index;
+		return;
+	}
+	writer->records.len = before;
+	writer->joined_ids.len = ids_before;
+	reject_row(writer, index, "INVALID_VALUE", problem);
+}
+
+/* keep what is to be known of records when their set is gone */
+static void
+hold(ManifestWriter *writer)
+{
+	HeldRecord *held = palloc(sizeof(HeldRecord) * Max(writer->nsent, 1));
+
+	if (writer->nheld > 0)
+		memcpy(held, writer->held, sizeof(HeldRecord) * writer->nheld);
+	for (uint32 i = writer->nheld; i < writer->nsent; i++)
+	{
+		uint32		row = writer->set->rows[writer->sent[i]];
+		size_t		length;
+		const char *text = record_text(writer->text, writer->set, row, &length);
+
+		held[i].record = pnstrdup(text, length);
+		held[i].where = batch_locate(writer->set->batch, row);
+		held[i].id = id_of(writer, i);
+	}
+	writer->held = held;
+	writer->nheld = writer->nsent;
 }
 
 static void
@@ -427,19 +507,34 @@ writer_put(RecordWriter *base, const RecordSet *set, const Outcomes *outcomes)
 	writer->caller = MemoryContextSwitchTo(writer->per_call);
 	writer->set = set;
 	writer->outcomes = outcomes;
-	for (uint32 start = 0; start < set->nrows; start += writer->write->batch)
+	for (uint32 i = 0; i < set->nrows; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		writer->sent = palloc(sizeof(uint32) * writer->write->batch);
-		write_some(writer, start, Min((uint32) writer->write->batch, set->nrows - start));
-		MemoryContextReset(writer->per_call);
+		if (!writer->gathering)
+			begin_gathering(writer);
+		gather(writer, i);
+		if (writer->nsent == (uint32) writer->write->batch)
+			send_records(writer);
 	}
+	if (writer->gathering && writer->gathers && outcomes->accept == NULL &&
+		writer->nrejected <= (uint32) writer->write->batch)
+		hold(writer);
+	else if (writer->gathering)
+		send_records(writer);
 	MemoryContextSwitchTo(writer->caller);
 }
 
 static void
 writer_seal(RecordWriter *base, const Outcomes *outcomes)
 {
+	ManifestWriter *writer = (ManifestWriter *) base;
+
+	if (!writer->gathering)
+		return;
+	writer->caller = MemoryContextSwitchTo(writer->per_call);
+	writer->outcomes = outcomes;
+	send_records(writer);
+	MemoryContextSwitchTo(writer->caller);
 }
 
 static void
@@ -632,6 +727,8 @@ manifest_open_writer(ConnectorSession *session, WriteRequest *request)
 		find_ids(writer, request, described);
 	bind_columns(writer, request, entity, described);
 	writer->per_call = AllocSetContextCreate(CurrentMemoryContext, "appflow write call", ALLOCSET_DEFAULT_SIZES);
+	writer->text = record_text_create(request->schema);
+	writer->gathers = request->flow_name != NULL && writer->write->batch > 1;
 	if (writer->write->results != NULL && writer->write->results->id != NULL)
 	{
 		writer->base.results = schema_create();

@@ -111,6 +111,23 @@ $rest->control('set?shuffle=1');
 is(put('many', 'INSERT', "SELECT 'z' || i AS id, CASE i WHEN 1 THEN 'bad' ELSE 'n' END AS name FROM generate_series(1, 3) i"), 'Successful 3 1', 'outcomes in another order');
 like(refused(), qr/"z1"/, 'belong to their records by number');
 
+# a call is filled from what comes next: records come by the thousand and 24, calls take three
+foreach my $entity (qw(many job))
+{
+	$rest->control('reset');
+	$rest->control('set?shuffle=1') if $entity eq 'many';
+	is(put($entity, 'INSERT', "SELECT 'p' || i AS id, CASE WHEN i IN (1024, 1025, 2050) THEN 'bad' ELSE 'n' END AS name, CASE WHEN i = 1022 THEN NULL ELSE i END AS size FROM generate_series(1, 2050) i"),
+		'Successful 2050 3', "$entity: more than one batch of records");
+	is(join(' ', map { scalar @{ decode_json($_->{body})->{things} } } $rest->seen(qr{/(many|jobs)/insert})), join(' ', (3) x 683, 1), "$entity: all calls but the last are full");
+	is(join(' ', sort { substr($a, 1) <=> substr($b, 1) } map { $_->{id} } @{ $rest->control('things') }), join(' ', map { "p$_" } grep { $_ != 1024 && $_ != 1025 && $_ != 2050 } 1 .. 2050), "$entity: every record once");
+	is_deeply([ sort { $a->[0]{size} <=> $b->[0]{size} } map { my $e = decode_json($_); [ $e->{record}, @$e{qw(errorCode errorMessage source)} ] } split /\n/, refused() ],
+		[ map { [ { id => "p$_", name => 'bad', size => $_ }, 'bad_name', 'that name is not allowed', "record $_" ] } 1024, 1025, 2050 ], "$entity: each refused record, where it came from");
+}
+$rest->control('reset');
+is(put('many', 'UPSERT', "SELECT CASE WHEN i % 3 = 0 THEN 'q' || i END AS id, 'n' AS name FROM generate_series(1, 3000) i", ids => ['id']), 'Successful 3000 2000', 'records that are refused here take no places');
+cmp_ok(scalar(grep { @{ decode_json($_->{body})->{things} } != 3 } $rest->seen(qr{/many/upsert})), '<=', 3, 'of calls that are full but for one in a thousand records');
+is(scalar @{ $rest->control('things') }, 1000, 'and all others are there');
+
 # an id that would lead elsewhere, and a deletion whose answer gets lost
 $rest->control('reset');
 put('single', 'INSERT', "SELECT 'd' || i AS id, 'n' AS name FROM generate_series(1, 3) i");
