@@ -26,6 +26,7 @@
 #include "codec/text.h"
 #include "codec/zip_reader.h"
 #include "compat.h"
+#include "connector/stream_buffer.h"
 #include "miscadmin.h"
 #include "record/errors.h"
 #include "storage/fd.h"
@@ -52,9 +53,6 @@
 
 #define COPY_SIZE (256 * 1024)
 #define PACKED_SIZE (64 * 1024)
-#define BUFFER_SIZE (256 * 1024)
-#define BUFFER_MAX (64 * 1024 * 1024)	/* the largest event that is taken */
-#define ENOUGH (128 * 1024)		/* bytes to have before parsing goes on: small batches cost */
 
 /*
  * Deflate makes no more of a byte.  A file that is larger is a bomb, packed
@@ -98,14 +96,8 @@ typedef struct ExportReader
 	bool		packed_end;		/* there are no more */
 	uint64		unpacked;		/* bytes of the member so far */
 
-	/* its lines */
+	StreamBuffer lines;			/* decompressed */
 	Owned	   *json;
-	bool		at_end;			/* all bytes of the member are in the buffer */
-	bool		starved;
-	char	   *buffer;
-	size_t		capacity;
-	size_t		start;			/* bytes in use: buffer[start .. start + length) */
-	size_t		length;
 } ExportReader;
 
 static void
@@ -449,9 +441,7 @@ next_member(ExportReader *reader)
 	reader->packed_start = reader->packed_length = 0;
 	reader->packed_end = false;
 	reader->unpacked = 0;
-	reader->at_end = false;
-	reader->starved = true;
-	reader->start = reader->length = 0;
+	stream_buffer_restart(&reader->lines);
 	gunzip_restart(reader->gunzip->object);
 	json_reader_restart(reader->json->object);
 	return true;
@@ -474,23 +464,13 @@ fill_packed(ExportReader *reader)
 	}
 }
 
-/* get more bytes behind those that are still in use */
-static void
-fill_buffer(ExportReader *reader)
+/* some bytes of the member, decompressed; 0 at its end */
+static size_t
+read_unpacked(void *arg, char *to, size_t room)
 {
-	if (reader->start > 0)
-	{
-		memmove(reader->buffer, reader->buffer + reader->start, reader->length);
-		reader->start = 0;
-	}
-	if (reader->length == reader->capacity)
-	{
-		if (reader->capacity >= BUFFER_MAX)
-			damaged(reader, psprintf("it has an event of more than %d MB", BUFFER_MAX / (1024 * 1024)));
-		reader->capacity *= 2;
-		reader->buffer = repalloc(reader->buffer, reader->capacity);
-	}
-	for (size_t more = 0; more < ENOUGH && !reader->at_end && reader->length < reader->capacity;)
+	ExportReader *reader = arg;
+
+	for (;;)
 	{
 		size_t		consumed;
 		size_t		produced;
@@ -498,24 +478,20 @@ fill_buffer(ExportReader *reader)
 
 		CHECK_FOR_INTERRUPTS();
 		status = gunzip_run(reader->gunzip->object, reader->packed + reader->packed_start, reader->packed_length,
-							reader->packed_end, &consumed, reader->buffer + reader->length,
-							reader->capacity - reader->length, &produced);
+							reader->packed_end, &consumed, to, room, &produced);
 		reader->packed_start += consumed;
 		reader->packed_length -= consumed;
-		reader->length += produced;
 		reader->unpacked += produced;
 		reader->base.bytes += produced;
-		more += produced;
 		if (status == GUNZIP_ERROR)
 			damaged(reader, gunzip_problem(reader->gunzip->object));
 		if (reader->unpacked > zip_reader_packed_size(reader->zip->object) * MOST_RATIO + RATIO_SLACK)
 			damaged(reader, "it is larger than its bytes can say");
-		if (status == GUNZIP_MORE && reader->packed_end)
-			reader->at_end = true;
-		else if (status == GUNZIP_MORE)
+		if (produced > 0 || (status == GUNZIP_MORE && reader->packed_end))
+			return produced;
+		if (status == GUNZIP_MORE)
 			fill_packed(reader);
 	}
-	reader->starved = false;
 }
 
 /* ---------- lines ---------- */
@@ -541,22 +517,22 @@ add_field(ExportReader *reader, Batch *batch)
 static bool
 parse(ExportReader *reader, Batch *batch)
 {
+	StreamBuffer *lines = &reader->lines;
 	JsonReadResult result;
 
 	for (;;)
 	{
-		JsonStatus	status = json_reader_read(reader->json->object, reader->buffer + reader->start, reader->length,
-											  reader->at_end, batch->arena, batch->columns, batch->lines, BATCH_ROWS,
+		JsonStatus	status = json_reader_read(reader->json->object, lines->data + lines->start, lines->length,
+											  lines->at_end, batch->arena, batch->columns, batch->lines, BATCH_ROWS,
 											  &result);
 
-		reader->start += result.consumed;
-		reader->length -= result.consumed;
+		stream_buffer_consume(lines, result.consumed);
 		batch->nrows = result.rows;
 		switch (status)
 		{
 			case JSON_MORE:
-				reader->starved = true;
-				return reader->at_end;
+				lines->starved = true;
+				return lines->at_end;
 			case JSON_FULL:
 				return false;
 			case JSON_NEW_FIELD:
@@ -616,8 +592,9 @@ export_next(RecordReader *base, Batch *batch)
 			if (!next_member(reader))
 				continue;
 		}
-		if (reader->starved)
-			fill_buffer(reader);
+		if (reader->lines.starved &&
+			!stream_buffer_fill(&reader->lines, STREAM_BUFFER_ENOUGH, read_unpacked, reader))
+			damaged(reader, psprintf("it has an event of more than %d MB", STREAM_BUFFER_MAX_MB));
 		reader->member = !parse(reader, batch);
 
 		/* lines of a member of an archive help nobody to find an event */
@@ -680,8 +657,7 @@ amplitude_export_reader(ConnectorSession *session, const char *entity, Schema *s
 	reader->stride = few ? 1 : FIRST_HOURS;
 	reader->ceiling = MOST_HOURS;
 	reader->archive_context = AllocSetContextCreate(context, "appflow Amplitude archive", ALLOCSET_SMALL_SIZES);
-	reader->capacity = BUFFER_SIZE;
-	reader->buffer = palloc(reader->capacity);
+	stream_buffer_init(&reader->lines);
 	reader->packed = palloc(PACKED_SIZE);
 	reader->moments = palloc0(sizeof(bool) * Max(schema->nfields, 1));
 	reader->nmoments = schema->nfields;

@@ -9,10 +9,12 @@
 //   largest   events that an archive holds at most: 400 beyond that, as with 4 GB
 //   slowest   hours of one request beyond which it is given up with 504
 //   files     files of an hour
-//   shape     of archives: stored, streamed, zip64
+//   shape     of archives: stored, streamed, zip64, folders (with one)
 //   bad       once: checksum, longer, method, encrypted, truncated, overlapping, garbage (no gzip), shortgzip, line (no JSON), bomb,
-//             long (an endless line), wide (many members that are folders)
+//             long (an endless line), wide (many members that are folders), name (of a member, besides a checksum)
 //   badHours  how many archives in a row are so (default 1)
+//   padding   bytes of a member more, in front
+//   now       an hour is there two hours after it has ended, by this time in ms
 //   series    members of data that figures of days have instead
 
 'use strict'
@@ -57,7 +59,7 @@ function day(name) {
 
 class Project {
   constructor() {
-    this.settings = { largest: 1e9, slowest: 8760, files: 2, shape: null, bad: null, badHours: 1, series: null }
+    this.settings = { largest: 1e9, slowest: 8760, files: 2, shape: null, bad: null, badHours: 1, series: null, padding: 0, now: Infinity }
     this.keys = new Map([['planted-amplitude', 'planted-secret'], ['a1b2', 'c3d4']])
     this.hours = new Map() // hour => events
     this.types = []
@@ -118,7 +120,7 @@ class Project {
     if (end < start) return refused(400, 'invalid_request', 'end is before start')
     if (end - start + 1 > 8760) return refused(400, 'invalid_request', 'the time range must not exceed 365 days')
     if (end - start + 1 > this.settings.slowest) return { status: 504, headers: { 'Content-Type': 'text/html' }, text: '<html><h1>504 Gateway Time-out</h1></html>' }
-    const hours = [...this.hours.keys()].filter((h) => h >= start && h <= end).sort((a, b) => a - b)
+    const hours = [...this.hours.keys()].filter((h) => h >= start && h <= end && (h + 3) * HOUR <= (this.settings.now ?? Infinity)).sort((a, b) => a - b)
     if (hours.length === 0) return text(404, 'Raw data files were not found.')
     if (hours.reduce((sum, h) => sum + this.hours.get(h).length, 0) > this.settings.largest) return text(400, 'The file size of the exported data is too large. Shorten the time ranges and try again. The limit size is 4GB.')
     return { status: 200, headers: { 'Content-Type': 'application/zip' }, bytes: this.archive(hours) }
@@ -144,17 +146,18 @@ class Project {
       }
     }
     const last = members[members.length - 1]
+    if (this.settings.padding > 0) members.unshift({ name: 'padding.json.gz', data: Buffer.alloc(this.settings.padding), stored: true })
     switch (bad) {
       case 'checksum': case 'longer': case 'method': case 'encrypted': last.wrong = bad; break
       case 'garbage': last.data = Buffer.from('no gzip at all'); break
       case 'shortgzip': last.data = last.data.subarray(0, last.data.length - 6); break
       case 'line': last.data = zlib.gzipSync('{"uuid": "a", "server_upload_time": "2024-03-05 08:00:00.000001"}\n<html>oops</html>\n'); break
       case 'bomb': last.data = zlib.gzipSync(Buffer.alloc(600e6, 10)); break
-      case 'long': last.data = zlib.gzipSync(Buffer.concat([Buffer.from('{"uuid": "'), Buffer.alloc(100e6, 97)])); break
+      case 'long': last.data = zlib.gzipSync(Buffer.concat([Buffer.from('{"uuid": "'), Buffer.from(Array.from({ length: 4e5 }, (_, i) => String(Math.random()).padEnd(250, 'a')).join(''))])); break
       case 'name': last.name = '../../../../etc/passwd\n\x1b[31m' + 'x'.repeat(5000); last.wrong = 'checksum'; break
       case 'wide': for (let i = 0; i < 200000; i++) members.unshift({ name: `d${i}/`, data: Buffer.alloc(0), stored: true }); break
     }
-    const bytes = archive(members, { zip64: shape === 'zip64', repeat: bad === 'overlapping' ? 50 : 1 })
+    const bytes = archive(members, { zip64: shape === 'zip64' || bad === 'wide', repeat: bad === 'overlapping' ? 50 : 1 })
     return bad === 'truncated' ? bytes.subarray(0, Math.floor(bytes.length * 2 / 3)) : bytes
   }
 
