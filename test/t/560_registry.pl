@@ -31,6 +31,34 @@ foreach my $type (@whole)
 		join(' ', $told->{$type}{canUseAsSource} ? 'source' : (), $told->{$type}{canUseAsDestination} ? 'destination' : ()), "$type: the fixture has the ends that the type has");
 }
 
+# ---------- what the reference says of them ----------
+
+my (%shape, $name);
+foreach my $line (split /\n/, slurp_file("$ENV{APPFLOW_TEST_DIR}/../src/operations/appflow.shapes"))
+{
+	$name = $1 if $line =~ /^\w+ (\w+)/;
+	push @{ $shape{$name} }, [ $1, $2 ] if $line =~ /^\t(?!pattern|enum)(\w+) (\w+)/;
+	push @{ $shape{$name} }, map { [$_] } split / /, $1 if $line =~ /^\tenum (.*)/;
+}
+my %type_of = map { lc $_ => $_ } keys %$told;
+sub types { my ($shape) = @_; return join ' ', sort map { $type_of{ lc $_->[0] } // $_->[0] } @{ $shape{$shape} }; }
+is(types('ConnectorType'), join(' ', sort keys %$told), 'types are those of the reference');
+is(join(' ', sort grep { $told->{$_}{canUseAsSource} } keys %$told), types('SourceConnectorProperties'), 'sources are those that it has properties for');
+is(join(' ', sort grep { $told->{$_}{canUseAsDestination} } keys %$told), types('DestinationConnectorProperties'), 'destinations too');
+foreach my $member (@{ $shape{ConnectorOperator} })
+{
+	my $type = $type_of{ lc $member->[0] };
+	is(join(' ', sort @{ $told->{$type}{supportedOperators} }), join(' ', sort map { $_->[0] } @{ $shape{ $member->[1] } }), "$type: operators");
+}
+foreach my $member (@{ $shape{DestinationConnectorProperties} })
+{
+	my $type = $type_of{ lc $member->[0] };
+	my %has = map { $_->[0] => 1 } @{ $shape{ $member->[1] } };
+	is(scalar(@{ $told->{$type}{supportedWriteOperations} }) > 1 ? 1 : 0, $has{writeOperationType} ? 1 : 0, "$type: a choice of write operations");
+	my $fixture = $missing{$type} ? undef : fixture($type);
+	is($fixture->destination->{no_error_file} ? 0 : 1, $has{errorHandlingConfig} ? 1 : 0, "$type: an error file") if $fixture;
+}
+
 # ---------- what the README says of them ----------
 
 my $readme = slurp_file("$ENV{APPFLOW_TEST_DIR}/../README.md");

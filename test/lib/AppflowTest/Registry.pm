@@ -39,14 +39,16 @@ sub fixture
 }
 
 # Types that have a fixture, in the order of their names; with an end ("source",
-# "destination"), those that have that.  REGISTRY="type..." leaves out the others.
+# "destination"), those that have that, and with two numbers, the i-th of n parts of
+# them.  REGISTRY="type..." leaves out the others.
 sub fixtures
 {
-	my ($end) = @_;
+	my ($end, $part, $parts) = @_;
 	my %only = map { $_ => 1 } split ' ', $ENV{REGISTRY} // '';
 	opendir my $handle, "$ENV{APPFLOW_TEST_DIR}/lib/AppflowTest/Systems" or die "Systems: $!";
 	my @types = sort map { /^(\w+)\.pm$/ ? $1 : () } readdir $handle;
-	return grep { (!%only || $only{$_}) && (!defined $end || fixture($_)->$end) } @types;
+	@types = grep { (!%only || $only{$_}) && (!defined $end || fixture($_)->$end) } @types;
+	return defined $part ? @types[ grep { $_ % $parts == $part - 1 } 0 .. $#types ] : @types;
 }
 
 # ---------- the cluster, and the systems beside it ----------
@@ -310,11 +312,13 @@ sub _check_denied
 {
 	my ($self, $fixture, $end, $said, $run) = @_;
 	_about($fixture, $end, $said, 'denied') or return;
+	my %denied = ref $said->{denied} eq 'HASH' ? %{ $said->{denied} } : (told => $said->{denied});
 	$fixture->calm;
-	my $error = $self->make_profile($fixture, 'wrong');
-	my $words = $error // _words($run->());
+	$denied{arm}->() if $denied{arm};
+	my $error = $denied{arm} ? undef : $self->make_profile($fixture, 'wrong');
+	my $words = $error // _words($run->($denied{arm} ? 'good' : 'wrong'));
 	push @{ $self->{told} }, $words;
-	like($words, $said->{denied}, "$fixture->{type}: $end: wrong credentials are told in its words");
+	like($words, $denied{told}, "$fixture->{type}: $end: wrong credentials are told in its words");
 	return;
 }
 
@@ -328,6 +332,47 @@ sub check
 		next if eval { $self->$check($fixture); 1 };
 		fail("$fixture->{type}: $end: the checks go on to their end");
 		diag(substr $@, 0, 1000);
+	}
+	return;
+}
+
+# SQL of what each operator means
+my %meanings = (
+	LESS_THAN => '%s < %s', GREATER_THAN => '%s > %s', LESS_THAN_OR_EQUAL_TO => '%s <= %s', GREATER_THAN_OR_EQUAL_TO => '%s >= %s',
+	EQUAL_TO => '%s = %s', NOT_EQUAL_TO => '%s <> %s', BETWEEN => '%1$s > %2$s AND %1$s < %3$s', CONTAINS => 'strpos(%s, %s) > 0');
+
+# Every operator of conditions that the type has, on a column with many values, gives what
+# it gives here.
+sub _check_operators
+{
+	my ($self, $fixture, $source, $held) = @_;
+	my $name = "$fixture->{type}: source";
+	my %supported = map { $_ => 1 } @{ $self->ask('describe_connector', { connectorType => $fixture->{type} })->{connectorConfiguration}{supportedOperators} };
+	my $copy = $self->_new_table($source->{columns});
+	my $text = JSON::PP->new->utf8->allow_nonref->encode($held);
+	my @wanted = ref($source->{compare} // []) eq 'HASH' ? @{ $source->{compare} }{qw(field text)} : ();
+	my %column = map { $_->[0] => $_ } @{ $source->{columns} };
+
+	# numbers and times if there are any, the one of most values
+	$self->sql("INSERT INTO $copy SELECT * FROM jsonb_populate_recordset(NULL::$copy, \$held\$$text\$held\$)");
+	my @counted = map { [ $_, $self->sql(qq(SELECT count(DISTINCT "$_->[0]") FROM $copy)) ] } grep { $_->[2] !~ /^(jsonb|boolean)/ } @{ $source->{columns} };
+	my ($ordered) = $wanted[0] ? $column{ $wanted[0] } : map { $_->[0] } sort { ($a->[0][2] eq 'text') <=> ($b->[0][2] eq 'text') || $b->[1] <=> $a->[1] } @counted;
+	my ($texts) = $wanted[1] ? $column{ $wanted[1] } : map { $_->[0] } sort { $b->[1] <=> $a->[1] } grep { $_->[0][2] eq 'text' } @counted;
+
+	foreach my $operator (grep { $supported{$_} } sort keys %meanings)
+	{
+		my $of = $operator eq 'CONTAINS' ? $texts : $ordered or next;
+		my ($field, $type, $sql) = @$of;
+		my $shown = $sql =~ /^timestamptz/ ? q(to_char(v AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) : 'v::text';
+		my $sorted = qq("$field") . ($sql eq 'text' ? ' COLLATE "C"' : '');
+		my ($low, $high) = map { $self->sql("SELECT $shown FROM (SELECT percentile_disc($_) WITHIN GROUP (ORDER BY $sorted) AS v FROM $copy) p") } 0.3, 0.7;
+		$low = substr $low, 1 if $operator eq 'CONTAINS';
+		my @operands = map { "\$v\$$_\$v\$" . ($sql eq 'text' ? '' : "::$sql") } $operator =~ /^LESS/ ? $high : $low, $high;
+		my $where = sprintf $meanings{$operator}, $sorted, $operator eq 'BETWEEN' ? @operands : $operands[0];
+		$fixture->calm;
+		my $run = $self->_pull($fixture, $source, filters => [ [ $field, $operator, DATA_TYPE => lc $type,
+			$operator eq 'BETWEEN' ? (LOWER_BOUND => $low, UPPER_BOUND => $high) : (VALUE => $operator =~ /^LESS/ ? $high : $low) ] ]);
+		is(($run->{status} // _words($run)) . ' ' . $self->_difference($run->{table}, $held, $where), 'Successful ', "$name: $operator on \"$field\" gives what it gives here") or diag(_told($run));
 	}
 	return;
 }
@@ -370,6 +415,8 @@ sub _check_source
 		ok($left > 0 && $left < $all, "$name: ... some of them");
 		is($run->{processed}, $left, "$name: ... and none is read that is not wanted") if $source->{filter}{exact};
 	}
+
+	$self->_check_operators($fixture, $source, \@held) if _about($fixture, 'source', { compare => $source->{compare} // [] }, 'compare');
 
 	# ---------- a foreign table ----------
 
@@ -436,7 +483,7 @@ sub _check_source
 			$none->("an answer that is none: $how", qr/^Error: \S/, $self->_pull($fixture, $source));
 		}
 	}
-	$self->_check_denied($fixture, 'source', $source, sub { return $self->_pull($fixture, $source, kind => 'wrong'); });
+	$self->_check_denied($fixture, 'source', $source, sub { return $self->_pull($fixture, $source, kind => $_[0]); });
 	$fixture->calm;
 	return;
 }
@@ -605,7 +652,7 @@ sub _check_destination
 			$self->_expect($want, \@columns, $key, 'INSERT', "SELECT * FROM ($query) r WHERE \"$key\"::text = ANY ('{" . join(',', @done) . "}')") if @done;
 		}
 	}
-	$self->_check_denied($fixture, 'destination', $destination, sub { return $write->($rows->($next, $next), operation => $insert, @by, kind => 'wrong'); });
+	$self->_check_denied($fixture, 'destination', $destination, sub { return $write->($rows->($next, $next), operation => $insert, @by, kind => $_[0]); });
 	$same->('what is there in the end') if ref $destination->{denied};
 	$fixture->calm;
 	return;

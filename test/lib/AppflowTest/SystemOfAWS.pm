@@ -20,6 +20,10 @@ sub service
 sub calm { my ($self) = @_; $self->get('_calm'); return; }
 sub refused { my ($self) = @_; return $self->get('_refused'); }
 sub fault { my ($self, $kind, $match, $skip) = @_; $self->post('_fault', { kind => $kind, match => $match, skip => $skip // 0 }); return; }
+
+# the identity of AWS is the server's own: it is refused, or has expired once, in the middle
+sub denied { my ($self, $match) = @_; return { arm => sub { $self->post('_fault', { kind => 'denied', match => $match, times => 9 }) }, told => qr/The security token included in the request is invalid/ }; }
+sub expiry { my ($self, $match, $skip) = @_; return { arm => sub { $self->fault('ended', $match, $skip) }, renewed => sub { $self->refused } }; }
 sub garbled { my ($self, $match, $skip) = @_; return { map { my $kind = $_; ($kind => sub { $self->fault($kind, $match, $skip) }) } qw(html cut) }; }
 
 1;

@@ -51,6 +51,7 @@ const orders = {
 	...connector,
 	DescribeConnectorConfigurationRequest: () => ({ ...connector.DescribeConnectorConfigurationRequest(), connectorModes: ['SOURCE', 'DESTINATION'], connectorRuntimeSetting: [] }),
 	ValidateConnectorRuntimeSettingsRequest: () => ({ isSuccess: true }),
+	ListEntitiesRequest: () => ({ isSuccess: true, entities: [{ entityIdentifier: 'Order', hasNestedEntities: false, label: 'Orders' }] }),
 	DescribeEntityRequest: (r) => (r.entityIdentifier !== 'Order' ? failure('InvalidArgument', `no entity ${r.entityIdentifier}`)
 		: { isSuccess: true, entityDefinition: { entity: { entityIdentifier: 'Order', hasNestedEntities: false },
 			fields: fields.map(([fieldName, dataType, filterOperators]) => ({ fieldName, dataType, label: fieldName, isPrimaryKey: fieldName === 'id', filterOperators,
@@ -113,7 +114,7 @@ function answer(request, response, body) {
 		invocation: request.headers['x-amz-invocation-type'] || '', accepted: !wrong, body: String(body) });
 	if (wrong) return reply(response, 403, { 'x-amzn-ErrorType': wrong[0] }, { message: wrong[1] });
 	const fault = faults.due(`${request.method} ${request.url} ${body}`, response);
-	if (fault === 'html') return undefined;
+	if (response.writableEnded) return undefined;
 	if (fault === 'throttle') return reply(response, 429, { 'x-amzn-ErrorType': 'TooManyRequestsException', 'Retry-After': '1' }, { Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded', message: 'Rate Exceeded.', Type: 'User' });
 	let next = answers.shift();
 	if (next === 'skip') next = undefined;

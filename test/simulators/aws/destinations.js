@@ -106,7 +106,7 @@ const server = http.createServer((request, response) => {
 		log.push({ method: request.method, url: request.url, target, accepted: !wrong, body: String(body) });
 		if (wrong) return reply(response, 403, { message: wrong[1] }, { 'x-amzn-ErrorType': wrong[0] });
 		const fault = faults.due(`${request.method} ${request.url} ${target || ''}`, response);
-		if (fault === 'html') return undefined;
+		if (response.writableEnded) return undefined;
 		if (fault === 'throttle') return target ? reply(response, 400, { __type: 'ThrottlingException', message: 'Rate exceeded' }) : refuse(response, 429, 'ThrottlingException', 'Rate exceeded');
 		const next = answers.shift();
 		if (next && next.cut) return request.socket.destroy();

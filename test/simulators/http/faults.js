@@ -4,12 +4,17 @@
 //	POST /_fault    {kind, match, skip, times}: after skip of them, the next times (1) requests
 //	                whose text (method, URL, what else the simulator says) matches are answered wrongly:
 //	                throttle (as the service refuses, and nothing is done), html (a page for people, and
-//	                nothing is done), cut (all is done, and half of the answer comes), expire (its
+//	                nothing is done), denied and ended (AWS refuses an identity, or one that has expired), cut (all is done, and half of the answer comes), expire (its
 //	                credentials end, then it is answered)
 //	GET  /_calm     forget faults and the count of refusals
-//	GET  /_refused  how many were refused by "throttle"
+//	GET  /_refused  how many were refused by "throttle" and "ended"
 
 'use strict'
+
+const identities = {
+  denied: ['UnrecognizedClientException', 'The security token included in the request is invalid.'],
+  ended: ['ExpiredTokenException', 'The security token included in the request is expired']
+}
 
 class Faults {
   constructor () { this.calm() }
@@ -29,13 +34,18 @@ class Faults {
     return {}
   }
 
-  // What is due for a request: a kind, or null.  html is answered here, and cut is seen to;
-  // the caller sees to throttle and expire.
+  // What is due for a request: a kind, or null.  The caller sees to throttle and expire; others
+  // are answered here (response.writableEnded), and cut is seen to.
   due (text, response) {
     const fault = this.list.find((f) => f.times > 0 && new RegExp(f.match).test(text) && (f.skip > 0 ? f.skip-- < 0 : true))
     if (!fault) return null
     fault.times--
-    if (fault.kind === 'throttle') this.refused++
+    if (fault.kind === 'throttle' || fault.kind === 'ended') this.refused++
+    if (identities[fault.kind]) {
+      const [name, message] = identities[fault.kind]
+      response.writeHead(403, { 'Content-Type': 'application/json', 'x-amzn-ErrorType': name })
+      response.end(JSON.stringify({ __type: name, message }))
+    }
     if (fault.kind === 'html') {
       response.writeHead(200, { 'Content-Type': 'text/html' })
       response.end('<!DOCTYPE html><html><body>Down for maintenance</body></html>')

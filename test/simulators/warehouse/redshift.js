@@ -127,7 +127,7 @@ const server = http.createServer((request, response) => {
 		else if (request.url === '/_statements') answer = statements.splice(0);
 		else if ((answer = faults.control(request.url, body)) === undefined) {
 			const fault = faults.due(`${request.method} ${request.url} ${request.headers['x-amz-target'] || 'sts'} ${body}`, response);
-			if (fault === 'html') return;
+			if (response.writableEnded) return;
 			if (fault === 'throttle') [status, answer] = [400, { __type: 'ThrottlingException', message: 'Rate exceeded' }];
 			else [status, answer] = request.headers['x-amz-target'] ? dataApi(request, body) : sts(request, body);
 		}

@@ -124,7 +124,7 @@ const server = http.createServer((request, response) => {
 		else if (url.pathname === '/_slow') { slow = Number(url.searchParams.get('n')); body = {}; }
 		else if ((body = faults.control(url.pathname, Buffer.concat(pieces))) === undefined) {
 			const fault = faults.due(`${request.method} ${request.url} ${Buffer.concat(pieces)}`, response);
-			if (fault === 'html') return;
+			if (response.writableEnded) return;
 			if (fault === 'throttle') {
 				response.writeHead(429, { 'Content-Type': 'application/json', 'Retry-After': '1' });
 				response.end(JSON.stringify(fail('390505', 'Too many requests. Please try again later.')));

@@ -24,20 +24,19 @@ sub profile { my ($self, $kind) = @_; return $kind eq 'good' ? { label => 'order
 sub requests { my ($self, $kind) = @_; return scalar grep { $_->{body} =~ /"$kind"/ } @{ $self->get('_log') }; }
 sub records { my ($self, $of) = @_; return [ grep { $_->{id} =~ $of } @{ $self->get('_records') } ]; }
 
-my $no_secret = 'the function has no credentials of its own: the identity of AWS is checked in t/085 and t/124';
-
 sub source
 {
 	my ($self) = @_;
 	return {
-		listed => 'the function "orders" tells two pages of other entities (t/085)', entity => 'Order', properties => { entityName => 'Order' },
+		entity => 'Order', properties => { entityName => 'Order' },
 		columns => [ [ id => 'String', 'text' ], [ name => 'String', 'text' ], [ price => 'BigDecimal', 'numeric' ], [ updated => 'DateTime', 'timestamptz' ] ],
 		held => sub { return $self->records(qr/^o/); },
 		paged => sub { return $self->requests('QueryDataRequest'); },
 		filter => { task => [ 'price', 'GREATER_THAN', DATA_TYPE => 'BigDecimal', VALUE => '1000' ], where => 'price > 1000', exact => 1 },
-		incremental => \'updated', import => 'its list of entities is not that of its records',
+		incremental => \'updated',
 		throttle => sub { $self->fault('throttle', 'QueryDataRequest', 1) },
-		expire => $no_secret, denied => $no_secret,
+		expire => $self->expiry('QueryDataRequest', 1),
+		denied => $self->denied('QueryDataRequest'),
 		malformed => $self->garbled('QueryDataRequest', 1) };
 }
 
@@ -45,7 +44,7 @@ sub destination
 {
 	my ($self) = @_;
 	return {
-		listed => 'as for the source', entity => 'Order', properties => { entityName => 'Order' },
+		entity => 'Order', properties => { entityName => 'Order' },
 		columns => [ [ id => 'String', 'text' ], [ name => 'String', 'text' ], [ price => 'BigDecimal', 'numeric' ] ],
 		rows => sub { my ($numbers, $generation) = @_; return qq{SELECT 'w' || n AS id, 'N"' || n || '" ü $generation' AS name, n / 8.0 AS price FROM $numbers}; },
 		many => 1200,
@@ -54,7 +53,8 @@ sub destination
 		paged => sub { return $self->requests('WriteDataRequest'); },
 		reject => { row => q{SELECT 'wx', 'n', -1}, told => qr/price is negative/ },
 		throttle => sub { $self->fault('throttle', 'WriteDataRequest') },
-		expire => $no_secret, denied => $no_secret,
+		expire => $self->expiry('WriteDataRequest'),
+		denied => $self->denied('WriteDataRequest'),
 		malformed => $self->garbled('WriteDataRequest') };
 }
 

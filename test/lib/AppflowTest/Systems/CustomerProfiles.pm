@@ -21,7 +21,8 @@ sub destination
 		no_error_file => 'the destination has no errorHandlingConfig',
 		live => 'it has no rows to be written: objects are merged into profiles',
 		throttle => sub { $self->fault('throttle', 'PUT') },
-		expire => 'the identity of AWS is renewed before it ends (t/033)', denied => 'the identity of AWS is checked in t/033 and t/124',
+		expire => $self->expiry('PUT'),
+		denied => $self->denied('PUT'),
 		malformed => $self->garbled('PUT') };
 }
 

@@ -20,7 +20,8 @@ sub destination
 		reject => { row => q{SELECT 9999, 'poison', true}, told => qr/RedactionFailure/ },
 		live => 'events are of changes that are committed',
 		throttle => sub { $self->fault('throttle', 'PutEvents') },
-		expire => 'the identity of AWS is renewed before it ends (t/033)', denied => 'the identity of AWS is checked in t/033 and t/124',
+		expire => $self->expiry('PutEvents'),
+		denied => $self->denied('PutEvents'),
 
 		# after an answer that is lost the events are put again: a bus takes them twice
 		malformed => { html => $self->garbled('PutEvents')->{html} } };

@@ -39,7 +39,7 @@ sub destination
 		reject => { row => q{SELECT NULL, 1, 1, now(), 'no id'}, told => qr/NULL result in a non-nullable column/ },
 		live => 'a warehouse loads files',
 		throttle => sub { $self->fault('throttle', 'ExecuteStatement.*COPY') },
-		expire => 'the identity of AWS is renewed before it ends (t/033)',
+		expire => $self->expiry('ExecuteStatement.*COPY'),
 		denied => qr/password authentication failed/,
 		malformed => $self->garbled('ExecuteStatement.*COPY') };
 }

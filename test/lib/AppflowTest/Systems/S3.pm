@@ -60,8 +60,7 @@ sub source
 	my @said = (method => 'GET', path => "$folder/2");
 	return {
 		entity => "$bucket/$folder", path => $bucket, properties => { bucketName => $bucket, bucketPrefix => $folder, s3InputFormatConfig => { s3InputFileType => 'JSON' } },
-		listed => 'buckets and folders are named by the flow', described => 'only the objects tell, when they are read',
-		columns => [ [ id => 'Long', 'bigint' ], [ name => 'String', 'text' ], [ price => 'Double', 'numeric' ], [ at => 'String', 'timestamptz' ] ],
+		columns => [ [ id => 'Long', 'bigint' ], [ name => 'String', 'text' ], [ price => 'Double', 'numeric' ], [ at => 'DateTime', 'timestamptz' ] ],
 		held => sub { return [ map { my $n = $_; +{ id => $n, name => "N\"$n\" \x{e9}", price => "$n.25", at => '2024-03-01T00:00:00Z' } } 1 .. 300 ]; },
 		paged => sub { return scalar grep { $_->{method} eq 'GET' && $_->{url} =~ m{/$folder/\d} } @{ $self->get('_log') }; },
 		filter => { task => [ 'id', 'GREATER_THAN', DATA_TYPE => 'long', VALUE => '150' ], where => 'id > 150' },
@@ -82,7 +81,7 @@ sub destination
 		return [ map { JSON::PP->new->utf8->decode($_) } split /\n/, $text ];
 	};
 	return {
-		listed => 'buckets are named by the flow', described => 'objects are of any fields',
+		entity => "$bucket/$folder", path => $bucket, described => 'objects are of any fields',
 		properties => { bucketName => $bucket, bucketPrefix => 'out', s3OutputFormatConfig => { fileType => 'JSON', prefixConfig => {} } },
 		columns => [ [ id => 'Long', 'bigint' ], [ name => 'String', 'text' ], [ price => 'Double', 'numeric' ], [ at => 'DateTime', 'timestamptz' ] ],
 		rows => sub { my ($numbers) = @_; return qq{SELECT n AS id, 'N"' || n || '" ü' AS name, n / 8.0 AS price, timestamptz '2024-03-01Z' + n * interval '1 min' AS at FROM $numbers}; },

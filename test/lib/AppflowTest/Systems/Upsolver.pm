@@ -12,4 +12,6 @@ sub bucket { return 'upsolver-appflow-lake'; }
 sub prepare { my ($self) = @_; $self->store('create', 'S3RVER'); return; }
 sub source { return; }
 
+sub destination { my ($self) = @_; return { %{ $self->SUPER::destination }, listed => 'Upsolver reads what is put into its bucket, and tells nothing' }; }
+
 1;
