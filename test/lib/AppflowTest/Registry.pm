@@ -182,20 +182,30 @@ sub _task
 		defined $operator ? (connectorOperator => { $type => $operator }) : (), defined $to ? (destinationField => $to) : () };
 }
 
-# From the system to a new table: filters => [[field, operator, properties], ...], kind => of profile
-sub _pull
+# A flow from the system to a table: filters => [[field, operator, properties], ...], kind => of
+# profile, schedule => of its trigger, incremental => field
+sub _pull_definition
 {
-	my ($self, $fixture, $source, %args) = @_;
+	my ($self, $fixture, $source, $table, %args) = @_;
 	my $type = $fixture->{type};
-	my $table = $self->_new_table($source->{columns});
-	my $run = $self->{flows}->move(definition => {
-		flowName => 'pull' . ++$self->{number}, triggerConfig => { triggerType => 'OnDemand' },
+	return {
+		flowName => 'pull' . ++$self->{number},
+		triggerConfig => $args{schedule} ? { triggerType => 'Scheduled', triggerProperties => { Scheduled => $args{schedule} } } : { triggerType => 'OnDemand' },
 		sourceFlowConfig => { $self->_named($fixture, $args{kind}), $source->{apiVersion} ? (apiVersion => $source->{apiVersion}) : (),
+			$args{incremental} ? (incrementalPullConfig => { datetimeTypeFieldName => $args{incremental} }) : (),
 			sourceConnectorProperties => { $type => $source->{properties} || { object => $source->{entity} } } },
 		destinationFlowConfigList => [ { connectorType => 'CustomConnector', connectorProfileName => 'PostgreSQL',
 			destinationConnectorProperties => { CustomConnector => { entityName => $table } } } ],
-		tasks => [ (map { my ($field, $operator, %properties) = @$_; _task($type, 'Filter', [$field], undef, $operator, %properties) } $source->{within} ? $source->{within}{task} : (), @{ $args{filters} || [] }),
-			map { _task($type, 'Map', [ $_->[0] ], $_->[0]) } @{ $source->{columns} } ] });
+		tasks => [ (map { my ($field, $operator, %properties) = @$_; _task($type, 'Filter', [$field], undef, $operator, %properties) } $source->{within} && !$args{incremental} ? $source->{within}{task} : (), @{ $args{filters} || [] }),
+			map { _task($type, 'Map', [ $_->[0] ], $_->[0]) } @{ $source->{columns} } ] };
+}
+
+# The same, to a new table, and run
+sub _pull
+{
+	my ($self, $fixture, $source, %args) = @_;
+	my $table = $self->_new_table($source->{columns});
+	my $run = $self->{flows}->move(definition => $self->_pull_definition($fixture, $source, $table, %args));
 	$run->{table} = $table;
 	return $self->_remember($run);
 }
@@ -377,6 +387,39 @@ sub _check_operators
 	return;
 }
 
+# The first window of an incremental pull, which begins among the records.
+sub _check_incremental
+{
+	my ($self, $fixture, $source, $held) = @_;
+	my $name = "$fixture->{type}: source";
+	my $field = ${ $source->{incremental} };
+	my ($column) = grep { $_->[0] eq $field } @{ $source->{columns} };
+
+	if (!$column)
+	{
+		fail("$name: incremental: \"$field\" is not among the columns");
+		return;
+	}
+	my %rates = map { $_ => 1 } @{ $self->ask('describe_connector', { connectorType => $fixture->{type} })->{connectorConfiguration}{supportedSchedulingFrequencies} };
+	my $table = $self->_new_table($source->{columns});
+	my $text = JSON::PP->new->utf8->allow_nonref->encode($held);
+	my $from = $self->sql("SELECT floor(extract(epoch FROM percentile_disc(0.5) WITHIN GROUP (ORDER BY \"$field\"))) FROM jsonb_populate_recordset(NULL::$table, \$held\$$text\$held\$)");
+	my $definition = $self->_pull_definition($fixture, $source, $table, incremental => $field, schedule => {
+		scheduleExpression => $rates{BYMINUTE} ? 'rate(1minutes)' : $rates{HOURLY} ? 'rate(1hours)' : 'rate(1days)', dataPullMode => 'Incremental', firstExecutionFrom => $from + 0 });
+	my $flow = $definition->{flowName};
+	$fixture->calm;
+	my $error = $self->error_of('SELECT appflow.create_flow($d$' . $json->encode($definition) . '$d$)');
+	is($error, undef, "$name: an incremental flow") or return;
+	$self->sql("SELECT appflow.start_flow('{\"flowName\": \"$flow\"}')");
+	$self->{node}->poll_query_until('postgres', "SELECT count(*) > 0 FROM appflow.flow_executions WHERE flow_name = '$flow' AND execution_status IN ('Successful', 'Error')");
+	$self->sql("SELECT appflow.stop_flow('{\"flowName\": \"$flow\"}')");
+	my ($status, $begin, $end) = split /\|/, $self->sql("SELECT execution_status || coalesce(': ' || execution_message, ''), data_pull_start_time, data_pull_end_time FROM appflow.flow_executions WHERE flow_name = '$flow' ORDER BY requested_at LIMIT 1");
+	push @{ $self->{told} }, $status;
+	is($status . ' ' . $self->_difference($table, $held, "\"$field\" >= '$begin' AND \"$field\" < '$end'"), 'Successful ', "$name: ... its first window has what changed in it") or diag("$begin to $end");
+	cmp_ok($self->sql("SELECT count(*) FROM $table"), '>', 0, "$name: ... which is something");
+	return;
+}
+
 sub _check_source
 {
 	my ($self, $fixture) = @_;
@@ -417,6 +460,8 @@ sub _check_source
 	}
 
 	$self->_check_operators($fixture, $source, \@held) if _about($fixture, 'source', { compare => $source->{compare} // [] }, 'compare');
+
+	$self->_check_incremental($fixture, $source, \@held) if ref $source->{incremental} && _about($fixture, 'source', { pulled => $source->{pulled} // [] }, 'pulled');
 
 	# ---------- a foreign table ----------
 
