@@ -176,6 +176,30 @@ typedef struct ObjectWriterState
 	Transfer	transfers[MAX_UNDER_WAY];
 } ObjectWriterState;
 
+/*
+ * One has failed for good: what becomes of the others is still counted, as far as they
+ * are answered.
+ */
+static void
+drain(ObjectWriterState *writer)
+{
+	for (int i = 0; i < MAX_UNDER_WAY; i++)
+	{
+		Transfer   *transfer = &writer->transfers[i];
+
+		if (transfer->call == NULL)
+			continue;
+		if (http_try_wait(transfer->call))
+			writer->base.uncertain--;
+		if (transfer->call->status == 200)
+		{
+			writer->base.records++;
+			writer->base.bytes += transfer->bytes;
+		}
+		transfer->call = NULL;
+	}
+}
+
 /* wait for a transfer, and tell its outcome */
 static void
 end_transfer(ObjectWriterState *writer, Transfer *transfer, const RecordSet *set, const Outcomes *outcomes)
@@ -184,7 +208,13 @@ end_transfer(ObjectWriterState *writer, Transfer *transfer, const RecordSet *set
 
 	if (call == NULL)
 		return;
-	http_wait(call);
+	if (!http_try_wait(call))
+	{
+		transfer->call = NULL;
+		drain(writer);
+		http_raise(call);
+	}
+	writer->base.uncertain--;
 	if (call->status == 400)
 	{
 		AwsFailure	failure = aws_read_failure(call);
@@ -194,7 +224,11 @@ end_transfer(ObjectWriterState *writer, Transfer *transfer, const RecordSet *set
 						 failure.message[0] ? aws_shown(failure.message) : "the object was refused");
 	}
 	else if (call->status != 200)
+	{
+		transfer->call = NULL;
+		drain(writer);
 		aws_target_raise(writer->target, call, writer->what);
+	}
 	else
 	{
 		/* a page of something in between says 200 too */
@@ -215,6 +249,16 @@ end_transfer(ObjectWriterState *writer, Transfer *transfer, const RecordSet *set
 	MemoryContextReset(transfer->context);
 }
 
+static size_t
+characters(const char *text)
+{
+	size_t		count = 0;
+
+	for (; *text != '\0'; text++)
+		count += ((unsigned char) *text & 0xC0) != 0x80;
+	return count;
+}
+
 /* {"ObjectTypeName": ..., "Object": "..."}; NULL if the object is too long */
 static char *
 make_body(ObjectWriterState *writer, const RecordSet *set, uint32 row, size_t *length)
@@ -222,7 +266,7 @@ make_body(ObjectWriterState *writer, const RecordSet *set, uint32 row, size_t *l
 	char	   *object = record_text(writer->text, set, row, length);
 	StringInfoData body;
 
-	if (*length > MAX_OBJECT)
+	if (*length > MAX_OBJECT && characters(object) > MAX_OBJECT)
 		return NULL;
 	initStringInfo(&body);
 	appendStringInfoString(&body, "{\"ObjectTypeName\":");
@@ -251,11 +295,12 @@ object_put(RecordWriter *base, const RecordSet *set, const Outcomes *outcomes)
 		body = make_body(writer, set, transfer->row, &transfer->bytes);
 		if (body == NULL)
 			outcomes->reject(outcomes->arg, set->batch, transfer->row, "ObjectTooLarge",
-							 psprintf("the object has %zu bytes, Customer Profiles takes %d", transfer->bytes, MAX_OBJECT));
+							 psprintf("the object has %zu bytes, Customer Profiles takes %d characters", transfer->bytes, MAX_OBJECT));
 		else
 		{
 			transfer->call = aws_target_call(writer->target, "PUT", writer->path, NULL, body, strlen(body), true);
 			http_start(transfer->call);
+			writer->base.uncertain++;
 		}
 		MemoryContextSwitchTo(old);
 	}

@@ -23,6 +23,7 @@
 #include "codec/json_writer.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "net/aws_service.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/builtins.h"
@@ -233,6 +234,7 @@ put_entries(EventWriter *writer, Entry *entries, int count, const RecordSet *set
 	for (int attempt = 1; count > 0; attempt++)
 	{
 		StringInfoData body;
+		HttpCall   *call;
 		List	   *results;
 		int			again = 0;
 
@@ -241,13 +243,17 @@ put_entries(EventWriter *writer, Entry *entries, int count, const RecordSet *set
 		for (int i = 0; i < count; i++)
 			append_entry(writer, &body, &entries[i], i == 0);
 		appendStringInfoString(&body, "]}");
-		results = jsonb_array_containers(jsonb_get_container(
-			aws_target_fetch(writer->target, aws_target_call(writer->target, "POST", "/", "AWSEvents.PutEvents",
-															 body.data, body.len, true), writer->what), "Entries"));
+		call = aws_target_call(writer->target, "POST", "/", "AWSEvents.PutEvents", body.data, body.len, true);
+		writer->base.uncertain = count;
+		http_wait(call);
+		if (call->status >= 400 && call->status < 500)
+			writer->base.uncertain = 0;
+		results = jsonb_array_containers(jsonb_get_container(aws_target_fetch(writer->target, call, writer->what), "Entries"));
 		if (list_length(results) != count)
 			ereport(ERROR,
 					appflow_error(WF_CONNECTOR),
 					errmsg(NAME " told of %d entries when %d were put", list_length(results), count));
+		writer->base.uncertain = 0;
 		for (int i = 0; i < count; i++)
 		{
 			Jsonb	   *result = list_nth(results, i);
@@ -267,8 +273,8 @@ put_entries(EventWriter *writer, Entry *entries, int count, const RecordSet *set
 			else if (attempt < MAX_TRIES && may_pass(code))
 				entries[again++] = entries[i];
 			else
-				outcomes->reject(outcomes->arg, set->batch, entries[i].row, code,
-								 message == NULL ? code : message);
+				outcomes->reject(outcomes->arg, set->batch, entries[i].row, aws_shown(code),
+								 aws_shown(message == NULL ? code : message));
 		}
 		count = again;
 		if (count > 0)

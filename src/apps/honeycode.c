@@ -382,6 +382,7 @@ failed_item(List *failed, const char *id)
 static void
 send_batch(RowWriter *writer, const RecordSet *set, const Outcomes *outcomes)
 {
+	HttpCall   *call;
 	Jsonb	   *answer;
 	Jsonb	   *created;
 	List	   *failed;
@@ -389,8 +390,13 @@ send_batch(RowWriter *writer, const RecordSet *set, const Outcomes *outcomes)
 	if (writer->count == 0)
 		return;
 	appendStringInfoString(&writer->body, "]}");
-	answer = session_fetch(writer->session, make_call(writer->session, "POST", writer->path, writer->body.data,
-													  writer->body.len), writer->what, fail);
+	call = make_call(writer->session, "POST", writer->path, writer->body.data, writer->body.len);
+	call->whole = true;
+	writer->base.uncertain = writer->count;
+	http_wait(call);
+	if (call->status >= 400 && call->status < 500)
+		writer->base.uncertain = 0;
+	answer = session_fetch(writer->session, call, writer->what, fail);
 	created = jsonb_get_container(answer, "createdRows");
 	failed = jsonb_array_containers(jsonb_get_container(answer, "failedBatchItems"));
 	for (int i = 0; i < writer->count; i++)
@@ -399,6 +405,8 @@ send_batch(RowWriter *writer, const RecordSet *set, const Outcomes *outcomes)
 		char	   *row_id = jsonb_get_text(created, id);
 		Jsonb	   *failure = failed_item(failed, id);
 
+		if (row_id != NULL || failure != NULL)
+			writer->base.uncertain--;
 		if (row_id != NULL)
 		{
 			Cell		cell = cell_text(CELL_STRING, row_id, strlen(row_id));

@@ -199,6 +199,8 @@ collect_errors(ConnectorSession *session, Load *load)
 		error->line = strtol(line, NULL, 10);
 		error->code = warehouse_value(rows, lfirst(lc), "error_code");
 		error->message = warehouse_value(rows, lfirst(lc), "error_message");
+		if (error->message != NULL)
+			error->message = session_words(session, error->message);
 		if (error->code == NULL)
 			error->code = "LoadError";
 		if (error->message == NULL)
@@ -232,7 +234,10 @@ redshift_load(ConnectorSession *session, Load *load)
 					 load->all_or_none ? 0 : MAX_ERRORS);
 	if (region != NULL)
 		appendStringInfo(&sql, " REGION %s", warehouse_literal(region));
+	load->underway = load->records;
+	link_of(session)->underway = &load->underway;
 	(void) query(session, sql.data, psprintf("to load table \"%s\"", load->table));
+	link_of(session)->underway = NULL;
 	rows = query(session, "SELECT pg_last_copy_count() AS loaded", "to count what was loaded");
 	loaded = rows->rows == NIL ? NULL : warehouse_value(rows, linitial(rows->rows), "loaded");
 	if (loaded == NULL)
@@ -240,6 +245,7 @@ redshift_load(ConnectorSession *session, Load *load)
 				appflow_error(WF_CONNECTOR),
 				errmsg("Redshift does not say how many records it has loaded into table \"%s\"", load->table));
 	load->loaded = strtoull(loaded, NULL, 10);
+	load->underway = 0;
 	if (load->loaded < load->records)
 		collect_errors(session, load);
 }

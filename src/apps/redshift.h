@@ -22,6 +22,7 @@ struct RedshiftLink
 {
 	/* what says in errors what it is about */
 	WarehouseRows *(*query) (RedshiftLink *link, const char *sql, const char *what);
+	uint64	   *underway;		/* becomes 0 if the database itself says no; or NULL */
 };
 
 /* by its databaseUrl; redshift_libpq.c */

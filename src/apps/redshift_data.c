@@ -14,6 +14,7 @@
 #include "apps/redshift.h"
 #include "miscadmin.h"
 #include "net/aws.h"
+#include "net/aws_service.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
 #include "utils/builtins.h"
@@ -136,7 +137,7 @@ fetch_rows(DataLink *link, const char *id, const char *what)
 			}
 			result->rows = lappend(result->rows, row);
 		}
-		token = jsonb_get_text(answer, "NextToken");
+		token = aws_next_token(answer, "NextToken", token, NAME, what);
 	} while (token != NULL);
 	return result;
 }
@@ -165,11 +166,13 @@ data_query(RedshiftLink *base, const char *sql, const char *what)
 				return fetch_rows(link, id, what);
 			return palloc0(sizeof(WarehouseRows));
 		}
+		if (status != NULL && link->base.underway != NULL && (strcmp(status, "FAILED") == 0 || strcmp(status, "ABORTED") == 0))
+			*link->base.underway = 0;
 		if (status == NULL || strcmp(status, "FAILED") == 0 || strcmp(status, "ABORTED") == 0)
 			ereport(ERROR,
 					appflow_error(error != NULL && strstr(error, "password authentication") != NULL ?
 								  WF_AUTHENTICATION : WF_CONNECTOR),
-					errmsg(NAME " refused %s: %s", what, error == NULL ? "the statement was stopped" : error));
+					errmsg(NAME " refused %s: %s", what, error == NULL ? "the statement was stopped" : aws_shown(error)));
 		http_pause(pause);
 		pause = Min(pause * 2, MAX_POLL);
 	}

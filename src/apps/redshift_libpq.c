@@ -16,6 +16,7 @@
 #include "apps/redshift.h"
 #include "compat.h"
 #include "miscadmin.h"
+#include "net/aws_service.h"
 #include "net/http.h"
 #include "net/net.h"
 #include "net/policy.h"
@@ -113,21 +114,10 @@ wait_for(LibpqLink *link, int event, const char *what)
 				errmsg("%s at \"%s\" was given up: the database did not answer in time", what, link->host));
 }
 
-/* libpq's words, without the line break at their end */
 static char *
 words(const char *message)
 {
-	char	   *copy = pstrdup(message == NULL ? "" : message);
-	size_t		length = strlen(copy);
-
-	while (length > 0 && (copy[length - 1] == '\n' || copy[length - 1] == ' '))
-		copy[--length] = '\0';
-	for (char *p = copy; *p != '\0'; p++)
-	{
-		if (*p == '\n')
-			*p = ' ';
-	}
-	return copy;
+	return aws_clean_line(message == NULL ? "" : message);
 }
 
 static AppflowException
@@ -241,6 +231,9 @@ libpq_query(RedshiftLink *base, const char *sql, const char *what)
 			default:
 				{
 					char	   *message = words(PQresultErrorMessage(result));
+
+					if (link->base.underway != NULL && PQresultErrorField(result, PG_DIAG_SQLSTATE) != NULL)
+						*link->base.underway = 0;
 
 					ereport(ERROR,
 							appflow_error(exception_of(PQresultErrorField(result, PG_DIAG_SQLSTATE), message)),

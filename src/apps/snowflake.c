@@ -93,38 +93,52 @@ read_rows(Jsonb *data)
 	return result;
 }
 
-/* one statement; what says in errors what it is about; *id is the query's */
+static HttpCall *
+statement_call(ConnectorSession *session, const char *sql)
+{
+	StringInfoData body;
+
+	initStringInfo(&body);
+	appendStringInfoString(&body, "{\"sqlText\":");
+	escape_json(&body, sql);
+	appendStringInfoString(&body, ",\"asyncExec\":false,\"sequenceId\":1}");
+	return session_call_json(session, "POST", psprintf("/queries/v1/query-request?requestId=%s", new_request_id()),
+							 body.data, body.len);
+}
+
+/*
+ * One statement; what says in errors what it is about; *id is the query's, *underway becomes 0
+ * if Snowflake itself says no.  A statement that runs is not sent again, whatever happens to the session: its result is asked for again.
+ */
 static WarehouseRows *
-query(ConnectorSession *session, const char *sql, const char *what, char **id)
+query_for(ConnectorSession *session, const char *sql, const char *what, char **id, uint64 *underway)
 {
 	bool		renewed = false;
+	char	   *result = NULL;	/* where the result of the running statement will be */
 
 	for (;;)
 	{
-		StringInfoData body;
 		HttpCall   *call;
 		Jsonb	   *answer;
 		char	   *code;
+		char	   *message;
 
-		initStringInfo(&body);
-		appendStringInfoString(&body, "{\"sqlText\":");
-		escape_json(&body, sql);
-		appendStringInfoString(&body, ",\"asyncExec\":false,\"sequenceId\":1}");
-		call = session_call_json(session, "POST", psprintf("/queries/v1/query-request?requestId=%s", new_request_id()),
-								 body.data, body.len);
+		CHECK_FOR_INTERRUPTS();
+		call = result == NULL ? statement_call(session, sql) : session_call(session, "GET", result);
 		http_header(call, "Accept", "application/snowflake");
 		answer = session_fetch(session, call, what, NULL);
-		while ((code = jsonb_get_text(answer, "code")) != NULL &&
-			   (strcmp(code, STILL_RUNNING) == 0 || strcmp(code, STILL_RUNNING_ASYNC) == 0))
+		code = jsonb_get_text(answer, "code");
+		if (code != NULL && (strcmp(code, STILL_RUNNING) == 0 || strcmp(code, STILL_RUNNING_ASYNC) == 0))
 		{
 			char	   *url = jsonb_get_text(jsonb_get_container(answer, "data"), "getResultUrl");
 
-			if (url == NULL)
-				break;
-			http_pause(500);
-			call = session_call(session, "GET", url);
-			http_header(call, "Accept", "application/snowflake");
-			answer = session_fetch(session, call, what, NULL);
+			if (url != NULL)
+				result = url;
+			if (result != NULL)
+			{
+				http_pause(500);
+				continue;
+			}
 		}
 		if (jsonb_get_bool(answer, "success", false))
 		{
@@ -132,6 +146,9 @@ query(ConnectorSession *session, const char *sql, const char *what, char **id)
 
 			if (id != NULL)
 				*id = jsonb_get_text(data, "queryId");
+			if (jsonb_array_containers(jsonb_get_container(data, "chunks")) != NIL)
+				ereport(WARNING,
+						errmsg("Snowflake sent only the first rows of what was asked %s", what));
 			return read_rows(data);
 		}
 		if (!renewed && is_one_of(code, expired_codes, lengthof(expired_codes)) &&
@@ -140,13 +157,21 @@ query(ConnectorSession *session, const char *sql, const char *what, char **id)
 			renewed = true;
 			continue;
 		}
+		message = jsonb_get_text(answer, "message");
+		if (underway != NULL)
+			*underway = 0;
 		ereport(ERROR,
 				appflow_error_detail(is_one_of(code, refused_codes, lengthof(refused_codes)) ||
 									 is_one_of(code, expired_codes, lengthof(expired_codes)) ? WF_AUTHENTICATION : WF_CONNECTOR,
 									 "Snowflake code %s.", code == NULL ? "is missing" : code),
-				errmsg("Snowflake refused %s: %s", what,
-					   jsonb_get_text(answer, "message") ? jsonb_get_text(answer, "message") : "no message"));
+				errmsg("Snowflake refused %s: %s", what, message != NULL ? session_words(session, message) : "no message"));
 	}
+}
+
+static WarehouseRows *
+query(ConnectorSession *session, const char *sql, const char *what)
+{
+	return query_for(session, sql, what, NULL, NULL);
 }
 
 /* ---------- names ---------- */
@@ -237,7 +262,7 @@ snowflake_describe(ConnectorSession *session, const char *table)
 	WarehouseRows *rows = query(session, psprintf(
 		"SELECT column_name, data_type, is_nullable, numeric_precision, numeric_scale FROM %s.information_schema.columns "
 		"WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position", warehouse_identifier(linitial(parts)),
-		warehouse_literal(lsecond(parts)), warehouse_literal(lthird(parts))), psprintf("to describe table \"%s\"", table), NULL);
+		warehouse_literal(lsecond(parts)), warehouse_literal(lthird(parts))), psprintf("to describe table \"%s\"", table));
 	Schema	   *schema = schema_create();
 	ListCell   *lc;
 
@@ -263,7 +288,7 @@ static List *
 snowflake_list_entities(ConnectorSession *session, const char *path)
 {
 	WarehouseRows *rows = query(session, psprintf("SHOW TABLES IN DATABASE %s",
-												  warehouse_identifier(linitial(stage_parts(session)))), "to list tables", NULL);
+												  warehouse_identifier(linitial(stage_parts(session)))), "to list tables");
 	List	   *entities = NIL;
 	ListCell   *lc;
 
@@ -289,7 +314,7 @@ static char *
 stage_prefix(ConnectorSession *session, const char *bucket)
 {
 	List	   *stage = stage_parts(session);
-	WarehouseRows *rows = query(session, psprintf("DESC STAGE %s", qualified(stage)), "to describe the stage", NULL);
+	WarehouseRows *rows = query(session, psprintf("DESC STAGE %s", qualified(stage)), "to describe the stage");
 	char	   *url = NULL;
 	ListCell   *lc;
 	size_t		length;
@@ -334,7 +359,7 @@ static void
 collect_errors(ConnectorSession *session, Load *load, const char *table, const char *id)
 {
 	WarehouseRows *rows = query(session, psprintf("SELECT * FROM TABLE(VALIDATE(%s, JOB_ID => %s))", table,
-												  warehouse_literal(id)), "to list what was not loaded", NULL);
+												  warehouse_literal(id)), "to list what was not loaded");
 	ListCell   *lc;
 
 	foreach(lc, rows->rows)
@@ -345,6 +370,8 @@ collect_errors(ConnectorSession *session, Load *load, const char *table, const c
 
 		error->key = warehouse_value(rows, lfirst(lc), "FILE");
 		error->message = warehouse_value(rows, lfirst(lc), "ERROR");
+		if (error->message != NULL)
+			error->message = session_words(session, error->message);
 		error->code = warehouse_value(rows, lfirst(lc), "CODE");
 		if (error->key == NULL || line == NULL)
 			continue;
@@ -377,7 +404,9 @@ load_files(ConnectorSession *session, Load *load, int from, int to)
 						 warehouse_literal((char *) list_nth(load->keys, i) + strlen(prefix)));
 	appendStringInfo(&sql, ") FILE_FORMAT = (TYPE = JSON) MATCH_BY_COLUMN_NAME = CASE_SENSITIVE ON_ERROR = %s",
 					 load->all_or_none ? "ABORT_STATEMENT" : "CONTINUE");
-	rows = query(session, sql.data, psprintf("to load table \"%s\"", load->table), &id);
+	load->underway = load->records - Min(load->loaded, load->records);
+	rows = query_for(session, sql.data, psprintf("to load table \"%s\"", load->table), &id, &load->underway);
+	load->underway = 0;
 	foreach(lc, rows->rows)
 	{
 		char	   *loaded = warehouse_value(rows, lfirst(lc), "rows_loaded");

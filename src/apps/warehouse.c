@@ -255,13 +255,15 @@ reject_lines(WarehouseWriter *writer, const char *key, List *errors, const Outco
 	pfree(chunk);
 }
 
+/* Is the end of a key what an error calls the object by, whole names of folders and all? */
 static bool
-ends_with(const char *text, const char *end)
+is_object(const char *key, const char *name)
 {
-	size_t		length = strlen(text);
-	size_t		end_length = strlen(end);
+	size_t		length = strlen(key);
+	size_t		name_length = strlen(name);
 
-	return length >= end_length && strcmp(text + length - end_length, end) == 0;
+	return length >= name_length && strcmp(key + length - name_length, name) == 0 &&
+		(length == name_length || key[length - name_length - 1] == '/' || name[0] == '/');
 }
 
 /* Tell of the records that were not loaded: those that are known, then the rest. */
@@ -285,7 +287,7 @@ tell_errors(WarehouseWriter *writer, const Outcomes *outcomes)
 			LoadError  *error = lfirst(cell);
 
 			/* of several errors in one record the first counts */
-			if (!ends_with(key, error->key) || error->line == last || (uint64) list_length(errors) >= failed)
+			if (!is_object(key, error->key) || error->line == last || (uint64) list_length(errors) >= failed)
 				continue;
 			errors = lappend(errors, error);
 			last = error->line;
@@ -309,6 +311,29 @@ delete_objects(WarehouseWriter *writer)
 	writer->load.keys = NIL;
 }
 
+/*
+ * The records are loaded, whatever becomes of the objects: a run that failed for them would
+ * be repeated, and load all once more.
+ */
+static void
+try_delete_objects(WarehouseWriter *writer)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		delete_objects(writer);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		errcontext("deleting staged objects in bucket \"%s\"", writer->load.bucket);
+		EmitErrorReport();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+}
+
 static void
 warehouse_seal(RecordWriter *base, const Outcomes *outcomes)
 {
@@ -324,10 +349,19 @@ warehouse_seal(RecordWriter *base, const Outcomes *outcomes)
 			object_write_finish(lfirst(lc));
 		base->irrevocable = true;
 		base->records = 0;
-		writer->warehouse->load(writer->session, &writer->load);
-		base->records = writer->load.loaded;
+		base->uncertain = writer->load.records;
+		PG_TRY();
+		{
+			writer->warehouse->load(writer->session, &writer->load);
+		}
+		PG_FINALLY();
+		{
+			base->records = writer->load.loaded;
+			base->uncertain = writer->load.underway;
+		}
+		PG_END_TRY();
 		tell_errors(writer, outcomes);
-		delete_objects(writer);
+		try_delete_objects(writer);
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -343,20 +377,9 @@ warehouse_abort(RecordWriter *base)
 {
 	WarehouseWriter *writer = (WarehouseWriter *) base;
 
+	/* a lost run's objects are swept, see Connector.staged */
 	if (writer->published)
-	{
-		PG_TRY();
-		{
-			delete_objects(writer);
-		}
-		PG_CATCH();
-		{
-			/* a lost run's objects are swept, see Connector.staged */
-			EmitErrorReport();
-			FlushErrorState();
-		}
-		PG_END_TRY();
-	}
+		try_delete_objects(writer);
 	MemoryContextReset(writer->context);
 }
 

@@ -45,8 +45,9 @@ typedef struct Load
 	uint64		records;		/* in all objects */
 	bool		all_or_none;
 
-	/* set by the load */
+	/* set by the load, also when it fails */
 	uint64		loaded;
+	uint64		underway;		/* records of a statement that has not been answered */
 	List	   *errors;			/* of LoadError *: as many as are known */
 } Load;
 

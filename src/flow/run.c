@@ -459,6 +459,7 @@ flow_run_outcome(const FlowRun *run)
 		written = run->writer->records;
 		outcome.bytes_written = run->writer->bytes;
 		outcome.irrevocable = run->writer->irrevocable;
+		outcome.uncertain = run->writer->irrevocable ? run->writer->uncertain : 0;
 	}
 	if (run->reader != NULL)
 		outcome.bytes_processed = run->reader->bytes;

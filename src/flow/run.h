@@ -65,6 +65,7 @@ typedef struct RunOutcome
 	uint64		records_filtered;
 	uint64		put_failures;
 	bool		irrevocable;	/* what was written stays, even of a run that fails */
+	uint64		uncertain;		/* records of which nobody knows whether the destination has them */
 	char	   *message;		/* executionMessage, or NULL */
 } RunOutcome;
 

@@ -111,16 +111,25 @@ aws_clean_line(const char *text)
 	size_t		end = request == NULL ? strlen(text) : (size_t) (request - text);
 	char	   *line = palloc(end + 4);
 	size_t		length = 0;
+	bool		broken = false;
 	bool		keep;
 
+	/* a line break, with the blanks around it, is one blank */
 	for (size_t i = 0; i < end; i++)
 	{
-		bool		space = text[i] == ' ' || text[i] == '\t' || text[i] == '\r' || text[i] == '\n';
-
-		if (!space)
+		if (text[i] == '\n' || text[i] == '\r' || text[i] == '\t')
+		{
+			while (length > 0 && line[length - 1] == ' ')
+				length--;
+			if (length > 0)
+				line[length++] = ' ';
+			broken = true;
+		}
+		else if (text[i] != ' ' || !broken)
+		{
 			line[length++] = (unsigned char) text[i] < ' ' ? '?' : text[i];
-		else if (text[i] == ' ' || (length > 0 && line[length - 1] != ' '))
-			line[length++] = ' ';
+			broken = false;
+		}
 	}
 	while (length > 0 && line[length - 1] == ' ')
 		length--;

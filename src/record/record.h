@@ -286,6 +286,12 @@ struct RecordWriter
 	 */
 	bool		irrevocable;
 
+	/*
+	 * Records that are on their way without an answer: should the run end now, nobody
+	 * knows whether the destination has them.
+	 */
+	uint64		uncertain;
+
 	uint64		bytes;			/* bytes written to the destination so far */
 	uint64		records;		/* records accepted so far */
 	uint64		files;			/* files put so far */

@@ -364,7 +364,7 @@ record_failure(const ExecutionRow *execution, const FlowRun *run, const ErrorDat
 		message = "The run was cancelled.";
 	else if (worker_shutdown)
 		message = psprintf("The worker of this run was told to stop (by an administrator or a shutdown). %sStart the flow again.",
-						   kept > 0 ? "" : "Nothing of the run was kept. ");
+						   kept > 0 || outcome.uncertain > 0 ? "" : "Nothing of the run was kept. ");
 	else if (timed_out)
 		message = psprintf("The run was ended because it took longer than %s %s.",
 						   DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&limit))),
@@ -373,6 +373,9 @@ record_failure(const ExecutionRow *execution, const FlowRun *run, const ErrorDat
 		message = failure_message(error);
 	if (kept > 0)
 		message = psprintf("%s (The destination keeps " UINT64_FORMAT " records that were written before.)", message, kept);
+	if (outcome.uncertain > 0)
+		message = psprintf("%s (Whether the destination has " UINT64_FORMAT " more records is not known: they were on their way.)",
+						   message, outcome.uncertain);
 	worker_begin_transaction();
 	if (get_extension_oid("appflow", true) == InvalidOid)
 		ereport(LOG,

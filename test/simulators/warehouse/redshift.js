@@ -49,7 +49,7 @@ function copy(sql, session) {
 		good.push(...read.good);
 	}
 	if (session.errors.length > Number(match[3]))
-		return { error: `Load into table 'orders' failed.  Check 'sys_load_error_detail' system table for details.`, sqlstate: 'XX000' };
+		return { error: `Load into table 'orders' failed.  Check 'sys_load_error_detail' system table for details.\n  -----\n  error: ${session.errors.length} rows are wrong`, sqlstate: 'XX000' };
 	orders.rows.push(...good);
 	session.count = good.length;
 	return {};

@@ -8,7 +8,8 @@
 //	GET /_statements those since the last time
 //	GET /_expire     all tokens expire
 //	GET /_slow?n=2   the next statement is told to be running n times
-//	and what ../http/faults.js has
+//	GET /_lock       the objects of the next load cannot be deleted (their folder is read-only)
+//	and what ../http/faults.js has, with the kind "slow": as /_slow
 
 'use strict';
 
@@ -27,6 +28,7 @@ const tokens = new Map(); // token -> expired
 const queries = new Map(); // id -> errors
 let statements = [];
 let slow = 0;
+let lock = false;
 let results = new Map();
 const orders = new Table({
 	ID: { type: 'TEXT', kind: 'text', notNull: true }, AMOUNT: { type: 'NUMBER', kind: 'number', precision: 12, scale: 2 },
@@ -46,6 +48,8 @@ function copy(sql, queryId) {
 	const good = [];
 	for (const file of files) {
 		if (!fs.existsSync(path.join(root, 'staging/snow', file))) return fail('100016', `Remote file 's3://staging/snow/${file}' was not found.`);
+		if (lock) fs.chmodSync(path.dirname(path.join(root, 'staging/snow', file)), 0o555);
+		lock = false;
 		if (orders.loaded.has(file)) continue;
 		const read = orders.read(root, 'staging/snow', file, (name) => name);
 		if (read.errors.length > 0 && match[2] === 'ABORT_STATEMENT')
@@ -121,6 +125,7 @@ const server = http.createServer((request, response) => {
 		else if (url.pathname === '/_logins') body = logins;
 		else if (url.pathname === '/_statements') body = statements.splice(0);
 		else if (url.pathname === '/_expire') { tokens.forEach((_, t) => tokens.set(t, true)); body = {}; }
+		else if (url.pathname === '/_lock') { lock = true; body = {}; }
 		else if (url.pathname === '/_slow') { slow = Number(url.searchParams.get('n')); body = {}; }
 		else if ((body = faults.control(url.pathname, Buffer.concat(pieces))) === undefined) {
 			const fault = faults.due(`${request.method} ${request.url} ${Buffer.concat(pieces)}`, response);
@@ -130,6 +135,7 @@ const server = http.createServer((request, response) => {
 				response.end(JSON.stringify(fail('390505', 'Too many requests. Please try again later.')));
 				return;
 			}
+			if (fault === 'slow') slow = 2;
 			if (fault === 'expire') tokens.forEach((_, t) => tokens.set(t, true));
 			body = answer(request, Buffer.concat(pieces));
 		}
