@@ -4,14 +4,13 @@
 'use strict'
 
 const DAY = 86400000
-const FIRST = Date.UTC(2024, 0, 1)
 const places = [['Norway', 'Oslo'], ['Norway', 'Bergen'], ['Germany', 'Köln'], ['Germany', 'Berlin'], ['France', 'Paris'], ['France', 'paris'], ['(not set)', '(not set)']]
 const pick = (n, list) => list[n % list.length]
 const two = (n) => String(n).padStart(2, '0')
 
-// the nth event: a user of several days and cities, so that users do not add up
-function event(n) {
-  const at = new Date(FIRST + (n % 60) * DAY + ((n * 7) % 1440) * 60000)
+// the nth event, on one of 60 days from first on: a user of several days and cities, so that users do not add up
+function event(n, first) {
+  const at = new Date(first + (n % 60) * DAY + ((n * 7) % 1440) * 60000)
   const [country, city] = pick(n * 5 + Math.floor(n / 60) * 3, places)
   const date = `${at.getUTCFullYear()}${two(at.getUTCMonth() + 1)}${two(at.getUTCDate())}`
   const hour = `${date}${two(at.getUTCHours())}`

@@ -4,7 +4,7 @@
 //   node server.js        prints "ready PORT"
 //
 // The client planted-client / planted-client-secret has the refresh token planted-refresh; access tokens are good until /control/expire, and
-// planted-google (or ya29.a0 with 1//04) is one from the beginning. See ../rest/service.js. /control/seed {"events": n, "properties": n, "views": n}.
+// planted-google (or ya29.a0 with 1//04) is one from the beginning. See ../rest/service.js. /control/seed {"events": n, "from": date, "properties": n, "views": n}.
 // /control/set: max (rows of a page), today, other, thresholds, sampled, restricted, grow (rows added after each page), off (views are switched off),
 // disabled (the Admin API is), swap (columns in another order).
 //
@@ -110,6 +110,7 @@ class Google {
     this.tokens = new Set(['planted-google', 'ya29.a0'])
     this.issued = 0
     this.events = []
+    this.first = Date.UTC(2024, 0, 1)
     this.properties = 3
     this.views = 2
   }
@@ -119,7 +120,8 @@ class Google {
   }
 
   seed(what) {
-    if (what.events !== undefined) this.events = Array.from({ length: what.events }, (_, n) => event(n))
+    if (what.from !== undefined) this.first = Date.parse(what.from)
+    if (what.events !== undefined) this.events = Array.from({ length: what.events }, (_, n) => event(n, this.first))
     if (what.properties !== undefined) this.properties = what.properties
     if (what.views !== undefined) this.views = what.views
     return {}
@@ -258,7 +260,7 @@ class Google {
     if (this.settings.thresholds) metadata.subjectToThresholding = true
     if (this.settings.sampled) metadata.samplingMetadatas = [{ samplesReadCount: '1000', samplingSpaceSize: '4000' }]
     if (this.settings.restricted) metadata.schemaRestrictionResponse = { activeMetricRestrictions: [{ metricName: counted[0], restrictedMetricTypes: ['COST_DATA'] }] }
-    for (let n = 0; n < (this.settings.grow || 0); n++) this.events.push(event(this.events.length))
+    for (let n = 0; n < (this.settings.grow || 0); n++) this.events.push(event(this.events.length, this.first))
     return {
       status: 200,
       body: {

@@ -2,8 +2,8 @@
 //
 //   node server.js        prints "ready PORT"
 //
-// The API key planted-singular (or k1) is good until /control/expire. See ../rest/service.js. /control/seed {"days": n} makes facts of n days
-// from 2024-01-01. /control/set: polls (questions until a report is done), fail (the next reports that do), stale (the next URLs that are not good any
+// The API key planted-singular (or k1) is good until /control/expire. See ../rest/service.js. /control/seed {"days": n, "from": date} makes facts of n days
+// from that on, or 2024-01-01. /control/set: polls (questions until a report is done), fail (the next reports that do), stale (the next URLs that are not good any
 // more), refuse (the next answers that are an error with status 200), cap (records of a report), named (own dimensions come by their names for people).
 
 'use strict'
@@ -12,7 +12,6 @@ const crypto = require('node:crypto')
 const { Service } = require('../rest/service')
 
 const DAY = 86400000
-const START = Date.UTC(2024, 0, 1)
 const iso = (ms) => new Date(ms).toISOString().slice(0, 10)
 const dimensions = ['app', 'source', 'os', 'platform', 'country_field', 'adn_campaign_id', 'adn_campaign_name', 'adn_sub_campaign_name', 'keyword', 'publisher_id', 'adn_creative_name']
 const custom = { '8e10d3891cba7051a76062541641325b': 'Incentivized', '430164a52cdb2b9dff48b06a080a3d3f': 'Team. North' }
@@ -31,13 +30,13 @@ const values = {
 
 const shown = (dimension, i) => values[dimension][i % values[dimension].length][1]
 
-// what was on a day: 24 facts
-function facts(day) {
+// what was on the nth day from start on: 24 facts
+function facts(day, start) {
   const made = []
   for (let n = 0; n < 24; n++) {
     const k = day * 24 + n
     made.push({
-      day: START + day * DAY, app: shown('app', n), source: shown('source', n >> 1), os: shown('os', n >> 2), platform: shown('os', n >> 2), country_field: shown('country_field', n >> 3),
+      day: start + day * DAY, app: shown('app', n), source: shown('source', n >> 1), os: shown('os', n >> 2), platform: shown('os', n >> 2), country_field: shown('country_field', n >> 3),
       adn_campaign_id: `c${n % 5}`, adn_campaign_name: `Campaign ${n % 5}`, adn_sub_campaign_name: `s${n % 3}`, keyword: `k${n}`, publisher_id: '', adn_creative_name: `v${n}`,
       '8e10d3891cba7051a76062541641325b': n % 2 ? 'Yes' : 'No', '430164a52cdb2b9dff48b06a080a3d3f': `Team ${n % 3}`,
       cost: (k % 17) / 4, impressions: k % 7 === 0 ? 0 : (k % 101) * 10, clicks: k % 13, installs: k % 5, revenue: (k % 11) / 2
@@ -76,6 +75,7 @@ class Singular {
     this.settings = {}
     this.keys = new Set(['planted-singular', 'k1'])
     this.days = []
+    this.start = Date.UTC(2024, 0, 1)
     this.reports = new Map()
     this.secret = crypto.randomBytes(16)
   }
@@ -86,7 +86,8 @@ class Singular {
 
   seed(what) {
     if (what.keys) this.keys = new Set(what.keys)
-    if (what.days !== undefined) this.days = Array.from({ length: what.days }, (_, n) => facts(n))
+    if (what.from !== undefined) this.start = Date.parse(what.from)
+    if (what.days !== undefined) this.days = Array.from({ length: what.days }, (_, n) => facts(n, this.start))
     return {}
   }
 
