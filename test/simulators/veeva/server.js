@@ -33,6 +33,8 @@ class Simulator extends Vault {
     this.settings = { burst: -1, delay: 0, links: 'good', shrink: 0 }
     this.sessions = new Set()
     this.logins = 0
+    this.early = 0 // requests that did not hold back as long as answers were delayed
+    this.quiet = 0 // until then
     this.users = new Map([['me', 'planted-veeva'], ['olivia@veepharm.com', 'V4ult-Secret'], ['elsewhere', 'planted-veeva']])
     this.wrong = new Map()
     this.pages = new Map()
@@ -40,7 +42,7 @@ class Simulator extends Vault {
 
   expire() { this.sessions.clear() }
   throttled() { return failed('API_LIMIT_EXCEEDED', 'You have exceeded the API limit. Please try again later.') }
-  records(name) { return name === 'logins' ? this.logins : name === 'documents' ? this.documents : this.rows.get(name) }
+  records(name) { return name === 'logins' ? this.logins : name === 'early' ? this.early : name === 'documents' ? this.documents : this.rows.get(name) }
 
   fault(kind, request) {
     const [what, type] = kind.split('=')
@@ -163,11 +165,13 @@ class Simulator extends Vault {
     if (request.path === `${ROOT}/auth` && request.method === 'POST') return this.login(request)
     if (!request.path.startsWith(`${ROOT}/`)) return failed('MALFORMED_URL', 'The specified resource cannot be found.')
     if (!this.sessions.has(request.headers.authorization)) return failed('INVALID_SESSION_ID', 'Invalid or expired session ID.')
+    if (Date.now() < this.quiet) this.early++
     const answer = this.route(request)
     answer.headers = { 'X-VaultAPI-BurstLimit': '2000', 'X-VaultAPI-BurstLimitRemaining': String(this.settings.burst < 0 ? 1999 : Math.max(this.settings.burst, 0)), ...answer.headers }
     if (this.settings.burst === 0) {
       answer.headers['X-VaultAPI-ResponseDelay'] = String(this.settings.delay)
       await sleep(this.settings.delay)
+      this.quiet = Date.now() + this.settings.delay - 20
     } else if (this.settings.burst > 0) this.settings.burst--
     if (fault === 'loop' && answer.body.responseDetails) answer.body.responseDetails.next_page = request.url.includes('?') ? request.url : `${ROOT}/query/${[...this.pages.keys()].pop()}?pagesize=1000&pageoffset=0`
     if (answer.file) answer.write = (res) => this.write(res, answer, fault)
