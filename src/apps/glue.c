@@ -521,6 +521,7 @@ remove_stale(GlueCatalog *catalog, const GlueTable *table, bool all)
 {
 	List	   *stale = NIL;
 	char	   *token = NULL;
+	char	   *last;
 
 	do
 	{
@@ -546,7 +547,12 @@ remove_stale(GlueCatalog *catalog, const GlueTable *table, bool all)
 			if (all || location == NULL || strncmp(location, table->location, strlen(table->location)) != 0)
 				stale = lappend(stale, jsonb_array_texts(jsonb_get_container(lfirst(lc), "Values")));
 		}
+		last = token;
 		token = jsonb_get_text(answer, "NextToken");
+		if (token != NULL && last != NULL && strcmp(token, last) == 0)
+			ereport(ERROR,
+					appflow_error(WF_CONNECTOR),
+					errmsg("%s gives the same page of the partitions of table \"%s\" again and again", NAME, table->name));
 	} while (token != NULL && token[0] != '\0');
 	delete_partitions(catalog, table->name, stale);
 }
@@ -644,7 +650,7 @@ try_table(GlueCatalog *catalog, const GlueTable *table, GlueChange *change)
 	appendStringInfoChar(&body, '}');
 	call = send_request(catalog, before == NULL ? "CreateTable" : "UpdateTable", body.data);
 	if (failed_so(call, "ConcurrentModificationException") ||
-		(before == NULL && failed_so(call, "AlreadyExistsException")))
+		failed_so(call, before == NULL ? "AlreadyExistsException" : "EntityNotFoundException"))
 		return false;
 	(void) take_answer(catalog, call, table->name);
 	return true;

@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "apps/glue.h"
 #include "flow/metadata_catalog.h"
 #include "mb/pg_wchar.h"
@@ -319,6 +320,10 @@ register_table(Registration *registration, GlueTable *table, bool of_version)
 		MemoryContextSwitchTo(outer);
 		error = CopyErrorData();
 		FlushErrorState();
+
+		/* whether the identity may be used is looked up in one */
+		AbortCurrentTransaction();
+		MemoryContextSwitchTo(outer);
 		cancelled = error->sqlerrcode == ERRCODE_QUERY_CANCELED;
 		error->message = cancelled ? "The registration was cancelled. The objects of the run are there." :
 			pnstrdup(error->message, pg_mbcliplen(error->message, strlen(error->message), MAX_MESSAGE));

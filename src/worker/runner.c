@@ -21,6 +21,7 @@
 #include "flow/run.h"
 #include "miscadmin.h"
 #include "net/http.h"
+#include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
@@ -147,23 +148,24 @@ check_connection(const PrivateCheck *check, MemoryContext context)
 	MemoryContextSwitchTo(context);
 }
 
-/* the checks of private connections that are wanted */
-static void
-check_connections(MemoryContext context)
+/* carry out one of the checks of private connections that are wanted; false: there is none */
+static bool
+check_a_connection(MemoryContext context)
 {
 	PrivateCheck *check;
 
-	do
+	worker_begin_transaction();
+	MemoryContextSwitchTo(context);
+	check = private_link_claim();
+	worker_commit_transaction();
+	if (check != NULL)
 	{
-		worker_begin_transaction();
-		MemoryContextSwitchTo(context);
-		check = private_link_claim();
-		worker_commit_transaction();
-		if (check != NULL)
-			check_connection(check, context);
-		MemoryContextReset(context);
-		CHECK_FOR_INTERRUPTS();
-	} while (check != NULL);
+		pgstat_report_activity(STATE_RUNNING, psprintf("appflow check of connector profile \"%s\"", check->profile));
+		check_connection(check, context);
+		pgstat_report_activity(STATE_IDLE, NULL);
+	}
+	MemoryContextReset(context);
+	return check != NULL;
 }
 
 static ExecutionRow *
@@ -230,16 +232,21 @@ appflow_worker_main(Datum argument)
 
 	if (worker_extension_there())
 	{
-		ExecutionRow *execution;
+		bool		more = true;
 
 		reap(context);
-		check_connections(context);
-		while (!worker_shutdown && worker_extension_there() && (execution = claim(context)) != NULL)
+		while (more && !worker_shutdown && worker_extension_there())
 		{
-			(void) worker_execute(execution);
-			worker_clean_session();
-			worker_forget_surplus(execution->flow_id);
-			MemoryContextReset(context);
+			ExecutionRow *execution = claim(context);
+			bool		ran = execution != NULL;
+
+			if (ran)
+			{
+				(void) worker_execute(execution);
+				worker_clean_session();
+				worker_forget_surplus(execution->flow_id);
+				MemoryContextReset(context);
+			}
 			if (ConfigReloadPending)
 			{
 				ConfigReloadPending = false;
@@ -247,8 +254,13 @@ appflow_worker_main(Datum argument)
 			}
 
 			/* one worker after another may be all that the limit allows */
-			if (shared_others_wait(database))
+			if (ran && shared_others_wait(database))
 				break;
+
+			/* neither keeps the other waiting for long */
+			more = ran;
+			if (!worker_shutdown && worker_extension_there() && check_a_connection(context))
+				more = true;
 		}
 		if (!worker_shutdown && worker_extension_there())
 			sweep(context);

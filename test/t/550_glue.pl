@@ -207,6 +207,7 @@ is(rows(catalogue()->{ 'acme_appflow_many8_' . epoch('many8') . '_latest' }, 'v'
 
 # ---------- what goes wrong ----------
 
+$flows->put('in' . ($flows->{number}) . '/object', qq({"k": "k2", "v": 1}\n));
 my $number = 20;
 sub failing
 {
@@ -243,11 +244,17 @@ is(again('fails30'), '', 'changed by others all the time');
 like(details('fails30')->[0]{tableRegistrationOutput}{message}, qr/is changed by others all the time: gave up after 6 tries/, 'it gives up');
 post('_busy', { count => 0 });
 
+like(failing('an answer of another kind', faults => [ { action => 'GetTable', text => '{"Table": [1, {"PartitionKeys": "x", "StorageDescriptor": 7}]}' } ]), qr/^$created .*; $created$/, 'an answer of another kind is no table');
 $run = $flows->move(definition => definition(flow => 'same31', from => 'JSON', to => 'PARQUET', tasks => [ mapping('a', 'A'), mapping('a', 'a') ], input => qq({"a": 1}\n)));
 like(details('same31')->[0]{tableRegistrationOutput}{message}, qr/^two fields are column "a" of the catalog/, 'names that differ in case only');
 $run = $flows->move(definition => definition(flow => 'two-names', from => 'JSON', to => 'JSON', tasks => [ mapping('a') ], input => qq({"a": 1}\n)));
 $run = $flows->move(definition => definition(flow => 'two.names', from => 'JSON', to => 'JSON', tasks => [ mapping('a') ], input => qq({"a": 1}\n)));
 is(details('two.names')->[0]{tableRegistrationOutput}{message}, 'table "acme_appflow_two_names_1" is of another flow: two-names; give this one another tablePrefix', 'names that become the same');
+
+# a table whose partitions have no end, and one with hostile members
+post('_faults', [ { action => 'GetPartitions', text => '{"Partitions": [], "NextToken": "x"}' }, { action => 'GetPartitions', text => '{"Partitions": [null, {"Values": {}, "StorageDescriptor": []}], "NextToken": "x"}' } ]);
+is(again('many8'), '', 'pages without end');
+is(details('many8')->[-1]{tableRegistrationOutput}{message}, 'AWS Glue gives the same page of the partitions of table "acme_appflow_many8_' . epoch('many8') . '_latest" again and again', 'are noticed');
 
 # ---------- a cancel: of the registration, as the run is done ----------
 
