@@ -96,15 +96,11 @@ find_profile(FlowEnd *end, const char *path, List **problems)
 	return false;
 }
 
-/* a connector that can be described but does not move records yet */
 static void
 require_connector(const FlowEnd *end)
 {
-	if (end->connector != NULL)
-		return;
-	ereport(ERROR,
-			appflow_error(WF_UNSUPPORTED),
-			errmsg("connector type \"%s\" cannot move records in this version", end->connector_type));
+	if (end->connector == NULL)
+		session_refuse(end->profile, end->connector_label);
 }
 
 static void

@@ -57,12 +57,16 @@ connector_of_profile(const ProfileRow *profile)
 	return app_find(profile->connector_type, profile->connector_label);
 }
 
-pg_noreturn static void
-refuse_connector(const char *type)
+void
+session_refuse(const char *profile, const char *label)
 {
+	if (label != NULL && pg_strcasecmp(label, AWS_LABEL) == 0)
+		ereport(ERROR,
+				appflow_error(WF_UNSUPPORTED),
+				errmsg("connector profile \"%s\" holds credentials of AWS, records are not moved by it", profile));
 	ereport(ERROR,
-			appflow_error(WF_UNSUPPORTED),
-			errmsg("connector type \"%s\" cannot move records in this version", type));
+			appflow_error(WF_NOT_FOUND),
+			errmsg("connector \"%s\" of connector profile \"%s\" is not registered any more", label == NULL ? "" : label, profile));
 }
 
 /* what the session needs of a profile that was made by somebody */
@@ -73,17 +77,14 @@ use_profile(ConnectorSession *session, const ProfileRow *profile)
 
 	session->connector = connector_of_profile(profile);
 	if (session->connector == NULL)
-		refuse_connector(profile->connector_type);
+		session_refuse(profile->name, profile->connector_label);
 	session->profile_properties = jsonb_get_container(profile->properties, traits->key);
 	if (profile->connector_label != NULL)
 	{
 		ConnectorRow *row = connector_get(profile->connector_label, HOLD_NOT);
 
 		if (row == NULL)
-			ereport(ERROR,
-					appflow_error(WF_NOT_FOUND),
-					errmsg("connector \"%s\" of connector profile \"%s\" is not registered any more",
-						   profile->connector_label, profile->name));
+			session_refuse(profile->name, profile->connector_label);
 		session->provisioning = row->provisioning;
 		if (jsonb_get_container(row->provisioning, "lambda") != NULL)
 		{
@@ -131,7 +132,9 @@ session_open(const char *connector_type, const char *profile_name, const char *a
 	{
 		session->connector = app_find(connector_type, profile_name);
 		if (session->connector == NULL)
-			refuse_connector(connector_type);
+			ereport(ERROR,
+					appflow_error(WF_VALIDATION),
+					errmsg("connector type \"%s\" needs a connector profile", connector_type));
 	}
 	else
 		use_profile(session, profile_use_as(profile_name, HOLD_NOT, role));

@@ -44,7 +44,7 @@
 # With appflow.engine = 'aws' AWS raises whatever it likes: 100_aws_engine.pl.
 #
 # CreateFlow and UpdateFlow also raise UnsupportedOperation, which the model does
-# not list for them, for connectors that cannot move records: here.
+# not list for them, for profiles that hold credentials of AWS: here.
 use strict;
 use warnings;
 use AppflowTest::Operations;
@@ -127,6 +127,10 @@ my $described = { connectorType => 'Marketo', connectorProfileName => 'market', 
 sql(q{SELECT appflow.create_connector_profile('market', 'Marketo', 'Public',
 	'{"connectorProfileProperties": {"Marketo": {"instanceUrl": "https://x.mktorest.com"}},
 	"connectorProfileCredentials": {"Marketo": {"clientId": "i", "clientSecret": "s", "accessToken": "t"}}}')});
+sql(q{SELECT appflow.create_connector_profile('amazon', 'CustomConnector', 'Public', connector_label => 'AWS', connector_profile_config =>
+	'{"connectorProfileProperties": {"CustomConnector": {"profileProperties": {"region": "us-east-1"}}},
+	"connectorProfileCredentials": {"CustomConnector": {"authenticationType": "CUSTOM", "custom": {"customAuthenticationType": "AWS", "credentialsMap": {"accessKeyId": "AKIDEXAMPLE", "secretAccessKey": "s3cret-of-aws"}}}}}')});
+my $amazon = { connectorType => 'CustomConnector', connectorProfileName => 'amazon', sourceConnectorProperties => { CustomConnector => { entityName => 'x' } } };
 
 # ---------- CreateFlow ----------
 
@@ -144,6 +148,7 @@ raises('CreateFlow', flow('new', tags => { 'aws:x' => 'y' }), 400, qr/1 validati
 raises('CreateFlow', flow('new', tags => { map { ("k$_" => 'v') } 1 .. 51 }), 400, qr/1 validation error detected: .*tags.*/, '51 tags');
 raises('CreateFlow', flow('new', sourceFlowConfig => { %$described, connectorProfileName => 'nobody' }), 404,
 	'Connector Profile with name nobody does not exist.', 'no such profile');
+raises('CreateFlow', flow('new', sourceFlowConfig => $amazon), 405, 'connector profile "amazon" holds credentials of AWS, records are not moved by it', 'a profile that moves nothing');
 {
 	local $settings = 'SET appflow.quota_flows = 2;';
 	raises('CreateFlow', flow('new'), 402, 'this database has 2 flows, more are not allowed', 'the quota');
@@ -204,6 +209,7 @@ raises($_, { flowName => 'not a name' }, 400, qr/1 validation error detected: .*
 raises('UpdateFlow', flow('nobody'), 404, 'Flow with name nobody does not exist.', 'no such flow');
 raises('UpdateFlow', flow('demand', sourceFlowConfig => { %$described, connectorProfileName => 'nobody' }), 404,
 	'Connector Profile with name nobody does not exist.', 'no such profile');
+raises('UpdateFlow', flow('demand', sourceFlowConfig => $amazon), 405, 'connector profile "amazon" holds credentials of AWS, records are not moved by it', 'a profile that moves nothing');
 raises('UpdateFlow', flow('demand', destinationFlowConfigList => [$to_bucket]), 400,
 	'the destination of a flow cannot change from CustomConnector to S3', 'another destination');
 raises('UpdateFlow', flow('demand', tasks => []), 400, qr/.*\[Task Validation Error: You must specify a projection task or a MAP_ALL task\]/, 'no projection');
