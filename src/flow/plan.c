@@ -349,6 +349,9 @@ compile_catalog(FlowPlan *plan, Jsonb *definition, List **problems)
 	plan->catalog_prefix = jsonb_get_text(glue, "tablePrefix");
 	if (plan->destination.traits != NULL && connector_traits_type(plan->destination.traits) != CONNECTOR_S3)
 		problem(problems, "metadataCatalogConfig goes with the destination S3, not with %s", plan->destination.traits->type);
+	if (plan_brings_files(plan))
+		problem(problems, "metadataCatalogConfig goes with records, not with files of %s: a table would have them for records",
+				plan->source.traits->type);
 	if (plan->catalog_database == NULL || plan->catalog_database[0] == '\0' || plan->catalog_role == NULL ||
 		plan->catalog_role[0] == '\0' || plan->catalog_prefix == NULL)
 		problem(problems, "metadataCatalogConfig.glueDataCatalog has databaseName, roleArn and tablePrefix, and none but the last may be empty");

@@ -31,13 +31,14 @@ with_port(const char *address)
 {
 	bool		brackets = address[0] == '[';
 	size_t		host = brackets ? strcspn(address, "]") + 1 : strcspn(address, ":");
-	const char *digits = address + host + 1;
 	int			port = DEFAULT_PORT;
 
 	if (host == 0 || host > strlen(address) || strspn(address, brackets ? IPV6_CHARACTERS : HOST_CHARACTERS) < host)
 		return NULL;
 	if (address[host] == ':')
 	{
+		const char *digits = address + host + 1;
+
 		port = strlen(digits) > 5 || strspn(digits, "0123456789") != strlen(digits) ? 0 : atoi(digits);
 		if (port < 1 || port > 65535)
 			return NULL;

@@ -25,7 +25,9 @@ sub actions { return join ' ', map { $_->{action} } seen(); }
 my $flows = AppflowTest::Flows->new('glue');
 my $file = PostgreSQL::Test::Utils::tempdir . '/credentials';
 append_to_file($file, "[default]\nregion = $region\naws_access_key_id = $key\naws_secret_access_key = $secret\n");
-$flows->{node}->append_conf('postgresql.conf', "appflow.allow_local_endpoints = on\nappflow.glue_endpoint = 'http://127.0.0.1:$port'\n"
+append_to_file("$file.key", 'test:' . '0123456789abcdef' x 4 . "\n");
+chmod 0600, "$file.key";
+$flows->{node}->append_conf('postgresql.conf', "appflow.master_key = 'file:$file.key'\nappflow.allow_local_endpoints = on\nappflow.glue_endpoint = 'http://127.0.0.1:$port'\n"
 	. "appflow.region = '$region'\nappflow.max_retry_delay = '50ms'\nappflow.max_retries = 1\nappflow.idle_timeout = '20s'\ntimezone = 'UTC'\n");
 {
 	delete local @ENV{ grep { /^AWS_/ } keys %ENV };
@@ -290,6 +292,10 @@ sub refusal
 }
 my $table = definition(table => 'a int', input => '{"a": 1}', tasks => [ mapping('a') ]);
 like(refusal($table), qr/^WF400: .*metadataCatalogConfig goes with the destination S3, not with CustomConnector/, 'only S3');
+sql(q{SELECT appflow.create_connector_profile('vault', 'Veeva', 'Public', '{"connectorProfileProperties": {"Veeva": {"instanceUrl": "https://vault.example.com"}}, "connectorProfileCredentials": {"Veeva": {"username": "u", "password": "p"}}}')});
+my $files = { %{ definition(input => '', tasks => [ mapping('id') ]) }, sourceFlowConfig => { connectorType => 'Veeva', connectorProfileName => 'vault', sourceConnectorProperties => { Veeva => { object => 'documents', includeSourceFiles => JSON::PP::true } } } };
+$_->{connectorOperator} = { Veeva => 'NO_OP' } foreach @{ $files->{tasks} };
+like(refusal($files), qr/^WF400: .*metadataCatalogConfig goes with records, not with files of Veeva/, 'nor where files lie among the records');
 like(refusal(definition(flow => 'x' x 100, input => '', tasks => [ mapping('a') ], catalog => { %$glue, tablePrefix => 'p' x 128 })), qr/^WF400: .*names of tables would be longer than 255 characters/, 'names that would be too long');
 sql(q{SELECT appflow.grant_object_store('local', 'glue_user')});
 like(refusal($typed = { %$typed, flowName => 'of-another' }, 'glue_user'), qr/^WF403: role "glue_user" may not use the AWS identity of this server/, 'the server\'s identity is not for everybody');
