@@ -21,6 +21,7 @@
 #include "apps/apps.h"
 #include "codec/text.h"
 #include "compat.h"
+#include "connector/day_window.h"
 #include "connector/page_reader.h"
 #include "miscadmin.h"
 #include "record/errors.h"
@@ -34,6 +35,9 @@
 
 /* of a request for figures of days */
 #define MOST_DAYS 365
+
+/* 2010-01-01: there was no Amplitude yet, and nobody shall wait for years of answers that say so */
+#define FIRST_DAY 14610
 
 /* from PostgreSQL's epoch to that of spans, in microseconds */
 #define EPOCH_DIFFERENCE ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
@@ -263,13 +267,20 @@ floor_of(int64 value, int64 unit)
 	return value / unit - (value % unit < 0);
 }
 
-/* the operand in the smallest unit of its type; false: it is not known, or no time */
+/* an hour that begins at the end of a span is none of it */
+static int64
+before(int64 micros)
+{
+	return micros == PG_INT64_MIN ? micros : micros - 1;
+}
+
+/* the moment that an operand names; false: it is not known, or no time */
 static bool
-operand_value(const Filter *filter, int i, FieldType type, Bounds *bounds, int64 *value)
+operand_value(const Filter *filter, int i, Bounds *bounds, int64 *micros)
 {
 	if (filter->operands[i] == NULL)
 		bounds->unknown = true;
-	return filter->operands[i] != NULL && filter_parse_time(filter->operands[i], type, value);
+	return filter->operands[i] != NULL && filter_parse_time(filter->operands[i], FIELD_DATETIME, micros);
 }
 
 static void
@@ -285,9 +296,9 @@ end_at(Bounds *bounds, int64 unit)
 	bounds->span.last = Min(bounds->span.last, unit);
 }
 
-/* what one condition says about the field, in units of so many of its own */
+/* what one condition says about the field, in units of so many microseconds */
 static void
-apply_filter(const Filter *filter, const char *field, FieldType type, int64 unit, Bounds *bounds)
+apply_filter(const Filter *filter, const char *field, int64 unit, Bounds *bounds)
 {
 	int64		low;
 	int64		high;
@@ -296,28 +307,28 @@ apply_filter(const Filter *filter, const char *field, FieldType type, int64 unit
 	if (filter->operator == FILTER_ALL)
 	{
 		foreach(lc, filter->children)
-			apply_filter(lfirst(lc), field, type, unit, bounds);
+			apply_filter(lfirst(lc), field, unit, bounds);
 		return;
 	}
-	if (filter->field == NULL || strcmp(filter->field, field) != 0)
+	if (filter->field == NULL || strcmp(filter->field, field) != 0 || !day_window_compares(filter))
 		return;
 	switch (filter->operator)
 	{
 		case FILTER_GREATER_THAN:
 		case FILTER_GREATER_THAN_OR_EQUAL_TO:
-			if (operand_value(filter, 0, type, bounds, &low))
-				begin_at(bounds, floor_of(low + (filter->operator == FILTER_GREATER_THAN), unit));
+			if (operand_value(filter, 0, bounds, &low))
+				begin_at(bounds, floor_of(low, unit));
 			break;
 		case FILTER_LESS_THAN:
 		case FILTER_LESS_THAN_OR_EQUAL_TO:
-			if (operand_value(filter, 0, type, bounds, &high))
-				end_at(bounds, floor_of(high - (filter->operator == FILTER_LESS_THAN), unit));
+			if (operand_value(filter, 0, bounds, &high))
+				end_at(bounds, floor_of(filter->operator == FILTER_LESS_THAN ? before(high) : high, unit));
 			break;
 		case FILTER_BETWEEN:
-			if (operand_value(filter, 0, type, bounds, &low))
-				begin_at(bounds, floor_of(low + 1, unit));
-			if (operand_value(filter, 1, type, bounds, &high))
-				end_at(bounds, floor_of(high - 1, unit));
+			if (operand_value(filter, 0, bounds, &low))
+				begin_at(bounds, floor_of(low, unit));
+			if (operand_value(filter, 1, bounds, &high))
+				end_at(bounds, floor_of(before(high), unit));
 			break;
 		case FILTER_EQUAL_TO:
 			{
@@ -326,7 +337,7 @@ apply_filter(const Filter *filter, const char *field, FieldType type, int64 unit
 
 				for (int i = 0; i < filter->noperands; i++)
 				{
-					if (!operand_value(filter, i, type, bounds, &low))
+					if (!operand_value(filter, i, bounds, &low))
 						return;
 					least = Min(least, low);
 					most = Max(most, low);
@@ -346,13 +357,13 @@ apply_filter(const Filter *filter, const char *field, FieldType type, int64 unit
 static Bounds
 bounds_of(const ReadRequest *request, const AmplitudeEntity *entity)
 {
-	FieldType	type = entity->kind == KIND_EXPORT ? FIELD_DATETIME : FIELD_DATE;
-	int64		now = GetCurrentTimestamp() + EPOCH_DIFFERENCE;
-	Bounds		bounds = {.span.last = floor_of(now, entity->kind == KIND_EXPORT ? HOUR : USECS_PER_DAY)};
+	int64		unit = entity->kind == KIND_EXPORT ? HOUR : USECS_PER_DAY;
+	Bounds		bounds = {.span.last = floor_of(GetCurrentTimestamp() + EPOCH_DIFFERENCE, unit)};
 	ListCell   *lc;
 
 	foreach(lc, request->filters)
-		apply_filter(lfirst(lc), entity->span, type, entity->kind == KIND_EXPORT ? HOUR : 1, &bounds);
+		apply_filter(lfirst(lc), entity->span, unit, &bounds);
+	bounds.span.first = Max(bounds.span.first, FIRST_DAY * (USECS_PER_DAY / unit));
 	return bounds;
 }
 
@@ -366,14 +377,12 @@ span_of(const ReadRequest *request, const AmplitudeEntity *entity)
 				appflow_error(WF_VALIDATION),
 				errmsg("a condition has to say from when on entity \"%s\" of Amplitude is read", request->entity),
 				errhint("Give a lower bound of \"%s\".", entity->span));
-
-	/* before there was Amplitude: no condition asks for so many answers that there is nothing */
-	bounds.span.first = Max(bounds.span.first, entity->kind == KIND_EXPORT ? INT64CONST(40) * 365 * 24 : 40 * 365);
 	return bounds.span;
 }
 
+/* as the service wants it: 20240305 */
 static char *
-day_text(int64 days)
+compact_day(int64 days)
 {
 	int64		year;
 	unsigned	month;
@@ -387,7 +396,7 @@ static char *
 days_path(const AmplitudeEntity *entity, const AmplitudeSpan *days)
 {
 	return psprintf("%s%cstart=%s&end=%s", entity->path, strchr(entity->path, '?') == NULL ? '?' : '&',
-					day_text(days->first), day_text(days->last));
+					compact_day(days->first), compact_day(days->last));
 }
 
 static char *

@@ -24,7 +24,7 @@ $app->sql(q(CREATE TABLE public.copy AS SELECT * FROM product.events WHERE serve
 is($app->sql('SELECT count(*) || $$ $$ || count(DISTINCT uuid) FROM public.copy'), '2400 2400', 'events in a table');
 foreach my $case (
 	[ q(server_upload_time >= '2024-03-05 07:00' AND server_upload_time < '2024-03-05 09:00'), '20240305T07-20240305T08' ],
-	[ q(server_upload_time > '2024-03-05 07:59:59.999999' AND server_upload_time <= '2024-03-05 09:00'), '20240305T08-20240305T09' ],
+	[ q(server_upload_time > '2024-03-05 07:59:59.999999' AND server_upload_time <= '2024-03-05 09:00'), '20240305T07-20240305T09' ],
 	[ q(server_upload_time BETWEEN '2024-03-05 07:30' AND '2024-03-05 08:30' AND event_type = 'view' AND city IS NULL), '20240305T07-20240305T08' ],
 	[ q(server_upload_time = '2024-03-05 07:01:12.000001'), '20240305T07-20240305T07' ],
 	[ q(server_upload_time IN ('2024-03-05 07:01:12.000001', '2024-03-05 09:00:00.000001')), '20240305T07-20240305T09' ],
