@@ -442,9 +442,16 @@ add_nested(Schema *schema, const Schema *described, const char *name, bool hidde
 	return true;
 }
 
+/* whether records come as JSON objects, in which there may be others */
+static bool
+is_parsed(const AmplitudeEntity *entity)
+{
+	return entity->kind == KIND_EXPORT || entity->kind == KIND_LIST;
+}
+
 /* the fields that are asked for; raises for one that the entity does not have */
 static Schema *
-select_fields(const ReadRequest *request, const Schema *described)
+select_fields(const ReadRequest *request, const AmplitudeEntity *entity, const Schema *described)
 {
 	Schema	   *schema = schema_create();
 	ListCell   *lc;
@@ -458,7 +465,7 @@ select_fields(const ReadRequest *request, const Schema *described)
 			continue;
 		if (found >= 0)
 			(void) add_copy(schema, name, &described->fields[found]);
-		else if (!add_nested(schema, described, name, request->all_fields))
+		else if (!is_parsed(entity) || !add_nested(schema, described, name, request->all_fields))
 			ereport(ERROR,
 					appflow_error(WF_VALIDATION),
 					errmsg("entity \"%s\" of Amplitude has no field \"%s\"", request->entity, name),
@@ -729,7 +736,7 @@ open_reader(ConnectorSession *session, ReadRequest *request)
 {
 	const AmplitudeEntity *entity = find_entity(request->entity);
 	const Schema *described = request->described != NULL ? request->described : describe_entity(session, request->entity);
-	Schema	   *schema = select_fields(request, described);
+	Schema	   *schema = select_fields(request, entity, described);
 	AmplitudeSpan span;
 
 	switch (entity->kind)

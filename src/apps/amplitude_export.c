@@ -45,8 +45,9 @@
 /* an archive up to this size lets the next one be of more hours */
 #define SMALL_ARCHIVE (64 * 1024 * 1024)
 
-/* answers for one hour that may be cut off before it is an error */
+/* answers for one hour that may be cut off before it is an error, and ms between two */
 #define MOST_TRIES 3
+#define PAUSE 1000
 
 /* ms that the service may take to make an archive, at least */
 #define PATIENCE 300000
@@ -190,6 +191,7 @@ divide(ExportReader *reader, int64 hours, bool too_much)
 	if (hours <= least_hours(reader))
 	{
 		reader->tries++;
+		http_pause(PAUSE);
 		return;
 	}
 	reader->stride = (hours + 1) / 2;
@@ -205,7 +207,7 @@ too_much(ExportReader *reader, HttpCall *call)
 {
 	size_t		length;
 	const char *body = http_body(call, &length);
-	char	   *words = session_words(reader->session, pnstrdup(body == NULL ? "" : body, Min(length, SHOWN_BODY)));
+	char	   *words = session_words(reader->session, pnstrdup(body, Min(length, SHOWN_BODY)));
 
 	ereport(ERROR,
 			appflow_error_detail(WF_CONNECTOR, "%s %s answered with status %d.", call->method, http_shown_url(call->url),
@@ -221,18 +223,21 @@ says_nothing_there(HttpCall *call)
 {
 	size_t		length;
 	const char *body = http_body(call, &length);
-	char	   *text = pnstrdup(body == NULL ? "" : body, body == NULL ? 0 : length);
+	char	   *text = pnstrdup(body, length);
 
 	for (char *p = text; *p != '\0'; p++)
 		*p = pg_ascii_tolower((unsigned char) *p);
 	return strstr(text, "raw data") != NULL;
 }
 
-/* refusals by time or size are answered by asking for less, not by asking again */
+/*
+ * An answer that does not come in time, or breaks off, is not asked for again by the call
+ * itself, but by one for fewer hours.
+ */
 static bool
 worth_repeating(HttpCall *call, bool retry, void *arg)
 {
-	return retry && call->status != 504;
+	return call->status == 408 || call->status == 429 || (call->status >= 500 && call->status <= 503);
 }
 
 static void
@@ -334,17 +339,19 @@ fetch_archive(ExportReader *reader, int64 hours)
 	HttpCall   *call = session_call(reader->session, "GET",
 									amplitude_export_path(reader->next, reader->next + hours - 1));
 	bool		least = hours <= least_hours(reader);
+	bool		last = least && reader->tries + 1 >= MOST_TRIES;
 	const char *problem = NULL;
 
 	http_header(call, "Accept", "application/zip");
 	call->keep_encoding = true;
 	call->judge = worth_repeating;
+	call->repeatable = false;
 	call->idle_timeout = Max(call->idle_timeout, PATIENCE);
 	if (!http_try_wait(call))
 	{
-		if ((call->failure == HTTP_TIMEOUT || call->failure == HTTP_CUT) && !least)
-			return FETCHED_TOO_MUCH;
-		http_raise(call);
+		if ((call->failure != HTTP_TIMEOUT && call->failure != HTTP_CUT) || last)
+			http_raise(call);
+		return call->failure == HTTP_TIMEOUT ? FETCHED_TOO_MUCH : FETCHED_BROKEN;
 	}
 	if (call->status == 404 && says_nothing_there(call))
 		return FETCHED_NOTHING;
@@ -358,14 +365,14 @@ fetch_archive(ExportReader *reader, int64 hours)
 		session_raise(reader->session, call, reader->what, NULL, NULL);
 	if (!save_archive(reader, call))
 	{
-		if (least && reader->tries + 1 >= MOST_TRIES)
+		if (last)
 			http_raise(call);
 		return FETCHED_BROKEN;
 	}
 	http_close(call);
 	if (open_archive(reader, &problem))
 		return FETCHED;
-	if (least && reader->tries + 1 >= MOST_TRIES)
+	if (last)
 		ereport(ERROR,
 				appflow_error(WF_CONNECTOR),
 				errmsg("the archive of Amplitude for %s of %s is cut off: %s", reader->hours, reader->what, problem));

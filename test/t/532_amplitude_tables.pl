@@ -67,6 +67,8 @@ is($app->sql('SELECT series, label, x, value, data FROM product.chart'), qq(1|[0
 is($app->sql('SELECT * FROM product.lines'), "All|a|1\nAll|b|2\nAll|c|3", 'a simpler one');
 like($app->error_of('SELECT * FROM product.funnel'), qr/^WF502: the answer of Amplitude about entity "charts\/funnel" is not made as expected.*HINT:\s+Charts of lines and bars/s, 'a chart of another kind');
 like($app->error_of('SELECT * FROM product.nochart'), qr/Chart not found/, 'a chart that is not there');
+$app->sql(q(CREATE FOREIGN TABLE product.within (v float8 OPTIONS (field 'data.value')) SERVER product OPTIONS (entity 'charts/abc123')));
+like($app->error_of('SELECT * FROM product.within'), qr/no field "data.value"/, 'within a point there are no fields');
 like($app->error_of('SELECT * FROM product.hack'), qr/^WF400: Amplitude has no entity "charts\/..\/..\/admin"/, 'a name that leads elsewhere');
 foreach my $case ([ { series => [ [ 1, 2 ], [ 3, 4 ] ], xValues => [ '2024-03-05', '2024-03-06' ] }, qr/more than one series/ ], [ { series => [ [ 1, 2, 3 ] ], xValues => ['2024-03-05'] }, qr/series 1 does not have a value for each/ ],
 	[ { series => 7 }, qr/no data\.series/ ], [ { series => [7] }, qr/series 1/ ], [ { xValues => {} }, qr/no data\.series and data\.xValues/ ], [ { series => [ ['many'] ], xValues => ['2024-03-05'] }, qr/"?many"?/ ])
