@@ -67,7 +67,6 @@ typedef struct GoogleReport
 	const char *entity;
 	char	   *what;			/* for messages */
 	Schema	   *schema;			/* of the records */
-	int		   *places;			/* of each of its fields, among dimensions or metrics */
 	int			ndimensions;
 	int			nmetrics;
 	const char *dimensions[9];

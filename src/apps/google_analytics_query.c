@@ -62,19 +62,16 @@ static void
 add_field(Builder *builder, const Field *field)
 {
 	GoogleReport *report = builder->report;
-	bool		metric = google_kind(field) == GOOGLE_METRIC;
+	GoogleKind	kind = google_kind(field);
+	bool		metric = kind == GOOGLE_METRIC;
 	int			limit = metric ? (int) lengthof(report->metrics) : (int) lengthof(report->dimensions);
+	int		   *count = metric ? &report->nmetrics : &report->ndimensions;
 	Field	   *copy;
 	char	   *name;
-	int			place = 0;
 
 	if (schema_find(report->schema, field->name) >= 0)
 		return;
-	if (google_kind(field) == GOOGLE_METRIC)
-		place = report->nmetrics++;
-	else if (google_kind(field) == GOOGLE_DIMENSION)
-		place = report->ndimensions++;
-	if (place >= limit)
+	if (kind != GOOGLE_WINDOW && *count >= limit)
 	{
 		if (builder->planning)
 			return;
@@ -84,17 +81,12 @@ add_field(Builder *builder, const Field *field)
 				errdetail("\"%s\" would be one more in the report on %s.", field->name, report->what),
 				errhint("The columns of a foreign table that a statement names, or the fields that a flow maps, are the report: name fewer."));
 	}
-	if (google_kind(field) == GOOGLE_METRIC)
-		report->metrics[place] = field->name;
-	else if (google_kind(field) == GOOGLE_DIMENSION)
-		report->dimensions[place] = field->name;
+	if (kind != GOOGLE_WINDOW)
+		(metric ? report->metrics : report->dimensions)[(*count)++] = field->name;
 	copy = schema_add(report->schema, field->name, field->type);
 	name = copy->name;
 	*copy = *field;
 	copy->name = name;
-	report->places = report->schema->nfields == 1 ? palloc(sizeof(int)) :
-		repalloc(report->places, sizeof(int) * report->schema->nfields);
-	report->places[report->schema->nfields - 1] = place;
 }
 
 static void
@@ -445,6 +437,19 @@ take_window(Builder *builder, Filter *filter)
 	*(last ? &builder->has_end : &builder->has_start) = true;
 }
 
+/* A metric that is filtered by has to be in the report; one more leaves its records as they are. */
+static void
+add_metrics(Builder *builder, const Filter *filter)
+{
+	const Field *field = filter->field == NULL ? NULL : find_field(builder, filter->field);
+	ListCell   *lc;
+
+	foreach(lc, filter->children)
+		add_metrics(builder, lfirst(lc));
+	if (field != NULL && google_kind(field) == GOOGLE_METRIC)
+		add_field(builder, field);
+}
+
 static void
 take_filter(Builder *builder, Filter *filter)
 {
@@ -470,7 +475,10 @@ take_filter(Builder *builder, Filter *filter)
 		return;
 	filter->taken = true;
 	if (kind == GOOGLE_METRIC)
+	{
+		add_metrics(builder, filter);
 		builder->of_metrics = lappend(builder->of_metrics, expression);
+	}
 	else
 		builder->of_dimensions = lappend(builder->of_dimensions, expression);
 }
@@ -489,8 +497,7 @@ require_fields(Builder *builder, const Filter *filter)
 	field = find_field(builder, filter->field);
 	if (field != NULL && google_kind(field) == GOOGLE_METRIC)
 	{
-		/* one more metric leaves the records as they are */
-		add_field(builder, field);
+		add_metrics(builder, filter);
 		return;
 	}
 	ereport(ERROR,
@@ -589,7 +596,7 @@ order_of(Builder *builder, ReadRequest *request)
 		resetStringInfo(&out);
 		done = NIL;
 	}
-	for (int i = 0; !report->view && i < Min(report->ndimensions, (int) lengthof(report->dimensions)); i++)
+	for (int i = 0; !report->view && i < report->ndimensions; i++)
 	{
 		bool		is_done = false;
 
@@ -684,9 +691,9 @@ google_report(ReadRequest *request, const Schema *described, bool planning)
 
 	initStringInfo(&body);
 	append_window(&builder, &body);
-	append_names(&body, "dimensions", "name", report->dimensions, Min(report->ndimensions, (int) lengthof(report->dimensions)));
+	append_names(&body, "dimensions", "name", report->dimensions, report->ndimensions);
 	append_names(&body, "metrics", report->view ? "expression" : "name", report->metrics,
-				 Min(report->nmetrics, (int) lengthof(report->metrics)));
+				 report->nmetrics);
 	append_filters(&body, report, builder.of_dimensions, "dimension");
 	append_filters(&body, report, builder.of_metrics, "metric");
 	order = order_of(&builder, request);

@@ -25,8 +25,6 @@
 #include "record/errors.h"
 #include "utils/memutils.h"
 
-#define MAX_COLUMNS 19
-
 /* what stands around the rows; names of columns follow */
 enum
 {
@@ -66,11 +64,9 @@ typedef struct GoogleReader
 	int64		size;			/* its rows, at most */
 	char	   *token;			/* of a view's page */
 
-	/* where the arrays are, and what they must have */
-	int			dimension_carrier;	/* column, or -1 */
+	/* columns that the arrays are in, or -1 */
+	int			dimension_carrier;
 	int			metric_carrier;
-	int			ndimensions;
-	int			nmetrics;
 } GoogleReader;
 
 /* ---------- pages ---------- */
@@ -334,9 +330,9 @@ adapt(void *arg, const RecordPage *page, Batch *batch)
 	for (uint32 row = 0; row < batch->nrows; row++)
 	{
 		const JsonTree *dimension = reader->dimension_carrier < 0 ? NULL :
-			parse_values(reader, page, batch, &batch->columns[reader->dimension_carrier][row], false, reader->ndimensions);
+			parse_values(reader, page, batch, &batch->columns[reader->dimension_carrier][row], false, report->ndimensions);
 		const JsonTree *metric = reader->metric_carrier < 0 ? NULL :
-			parse_values(reader, page, batch, &batch->columns[reader->metric_carrier][row], true, reader->nmetrics);
+			parse_values(reader, page, batch, &batch->columns[reader->metric_carrier][row], true, report->nmetrics);
 
 		for (int i = 0; i < schema->nfields; i++)
 		{
@@ -387,7 +383,7 @@ paths_of(GoogleReader *reader)
 static const char *const *
 envelope_of(const GoogleReport *report)
 {
-	const char **envelope = palloc(sizeof(char *) * (ENVELOPE_NAMES + MAX_COLUMNS));
+	const char **envelope = palloc(sizeof(char *) * (ENVELOPE_NAMES + report->ndimensions + report->nmetrics));
 
 	memcpy(envelope, report->view ? view_envelope : property_envelope, sizeof(char *) * ENVELOPE_NAMES);
 	for (int i = 0; i < report->ndimensions; i++)
@@ -413,8 +409,6 @@ google_open_report(ConnectorSession *session, const GoogleReport *report, int64 
 	reader->report = report;
 	reader->home = CurrentMemoryContext;
 	reader->total = -1;
-	reader->ndimensions = report->ndimensions;
-	reader->nmetrics = report->nmetrics;
 	source.paths = paths_of(reader);
 	source.envelope = envelope_of(report);
 	source.nenvelope = ENVELOPE_NAMES + report->ndimensions + report->nmetrics;

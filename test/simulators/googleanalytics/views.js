@@ -76,6 +76,8 @@ function one(google, request, tools) {
   const size = request.pageSize === undefined ? 1000 : request.pageSize
   if (!Number.isInteger(size) || size < 0) refuse("Invalid value at 'page_size' (TYPE_INT32)")
   const offset = request.pageToken === undefined ? 0 : /^\d+$/.test(request.pageToken) ? Number(request.pageToken) : refuse('Invalid page token')
+  const filtered = Object.keys(metrics).find((name) => !counted.includes(name) && JSON.stringify(request.metricFilterClauses || '').includes(`"${name}"`))
+  if (filtered) refuse(`Metric ${filtered} of the metric filter is not in the request`)
   const keep = clauses(request.dimensionFilterClauses, tools, Object.keys(dimensions), 'dimension')
   const having = clauses(request.metricFilterClauses, tools, Object.keys(metrics), 'metric')
   const order = list(request.orderBys, 'order_bys').map((entry) => {
