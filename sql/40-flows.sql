@@ -101,6 +101,8 @@ CREATE TABLE flow_schedule (
 	-- it listens to events of its source, and has come to that place among them
 	subscribes boolean NOT NULL DEFAULT false,
 	"position" text,
+	-- when somebody set one of the two: no run that is older changes it
+	set_at timestamptz,
 	-- no event starts a run before
 	not_before timestamptz
 );

@@ -187,7 +187,7 @@ extern void schedule_set(int64 flow_id, TimestampTz activated_at, TimestampTz ne
 /* Events start no run of the flow before then. */
 extern void schedule_delay(int64 flow_id, TimestampTz until);
 
-/* Set or forget (DT_NOBEGIN) up to when records are moved. */
+/* Set or forget (DT_NOBEGIN) up to when records are moved; runs that are asked for already do not change it. */
 extern void schedule_set_watermark(int64 flow_id, TimestampTz watermark);
 
 /* The flows due at that time, those longest due first (of ScheduleRow *), locked. */

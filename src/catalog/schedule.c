@@ -64,8 +64,9 @@ schedule_set_watermark(int64 flow_id, TimestampTz watermark)
 	CatalogValue values[] = {catalog_int64(flow_id), catalog_time(watermark)};
 
 	catalog_begin(&access);
-	catalog_execute("INSERT INTO appflow.flow_schedule (flow_id, watermark) VALUES ($1, $2) "
-					"ON CONFLICT (flow_id) DO UPDATE SET watermark = $2", lengthof(values), values);
+	catalog_execute("INSERT INTO appflow.flow_schedule (flow_id, watermark, set_at) VALUES ($1, $2, pg_catalog.clock_timestamp()) "
+					"ON CONFLICT (flow_id) DO UPDATE SET watermark = $2, set_at = pg_catalog.clock_timestamp()",
+					lengthof(values), values);
 	catalog_end(&access);
 }
 

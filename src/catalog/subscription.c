@@ -54,8 +54,9 @@ subscription_set_position(int64 flow_id, const char *position)
 	CatalogValue values[] = {catalog_int64(flow_id), catalog_text(position)};
 
 	catalog_begin(&access);
-	catalog_execute("INSERT INTO appflow.flow_schedule (flow_id, \"position\") VALUES ($1, $2) "
-					"ON CONFLICT (flow_id) DO UPDATE SET \"position\" = $2", lengthof(values), values);
+	catalog_execute("INSERT INTO appflow.flow_schedule (flow_id, \"position\", set_at) VALUES ($1, $2, pg_catalog.clock_timestamp()) "
+					"ON CONFLICT (flow_id) DO UPDATE SET \"position\" = $2, set_at = pg_catalog.clock_timestamp()",
+					lengthof(values), values);
 	catalog_end(&access);
 }
 
@@ -75,14 +76,15 @@ subscription_position(int64 flow_id)
 }
 
 void
-subscription_advance(int64 flow_id, const char *from, const char *to)
+subscription_advance(int64 flow_id, const char *from, const char *to, TimestampTz began)
 {
 	CatalogAccess access;
-	CatalogValue values[] = {catalog_int64(flow_id), catalog_text(from), catalog_text(to)};
+	CatalogValue values[] = {catalog_int64(flow_id), catalog_text(from), catalog_text(to), catalog_time(began)};
 
 	catalog_begin(&access);
 	catalog_execute("UPDATE appflow.flow_schedule SET \"position\" = $3 WHERE flow_id OPERATOR(pg_catalog.=) $1 "
-					"AND coalesce(\"position\", '') OPERATOR(pg_catalog.=) $2", lengthof(values), values);
+					"AND coalesce(\"position\", '') OPERATOR(pg_catalog.=) $2 "
+					"AND (set_at IS NULL OR set_at OPERATOR(pg_catalog.<) $4)", lengthof(values), values);
 	catalog_end(&access);
 }
 

@@ -36,8 +36,8 @@ extern void subscription_set_position(int64 flow_id, const char *position);
 /* That place, or NULL; also of flows whose source keeps track of changes. */
 extern char *subscription_position(int64 flow_id);
 
-/* A run has come from one place to another; no matter if somebody has set another since. */
-extern void subscription_advance(int64 flow_id, const char *from, const char *to);
+/* A run that began then has come from one place to another; no matter if somebody has set one since. */
+extern void subscription_advance(int64 flow_id, const char *from, const char *to, TimestampTz began);
 
 /* The flows that are to listen (of SubscriptionRow *). */
 extern List *subscription_list(void);

@@ -187,7 +187,8 @@ operation_reschedule(const FlowRow *flow, const char *status, Jsonb *definition)
 
 	if (!pull_window_same(flow->definition, definition))
 	{
-		if (row->watermark != DT_NOBEGIN)
+		/* also if there is none yet: a run that is going on is not to bring one */
+		if (row->watermark != DT_NOBEGIN || trigger.incremental)
 			schedule_set_watermark(flow->flow_id, DT_NOBEGIN);
 		if (trigger.events || pull_window_tracked(definition))
 			subscription_set_position(flow->flow_id, NULL);

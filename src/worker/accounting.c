@@ -30,7 +30,8 @@ static void
 account_success(const CatalogValue *id)
 {
 	catalog_execute("UPDATE appflow.flow_schedule s SET failures = 0, "
-					"watermark = coalesce(e.data_pull_end_time, s.watermark) "
+					"watermark = CASE WHEN s.set_at IS NULL OR e.requested_at OPERATOR(pg_catalog.>) s.set_at "
+					"THEN coalesce(e.data_pull_end_time, s.watermark) ELSE s.watermark END "
 					"FROM appflow.flow_execution e WHERE e.execution_id OPERATOR(pg_catalog.=) $1 "
 					"AND s.flow_id OPERATOR(pg_catalog.=) e.flow_id", 1, id);
 }

@@ -291,7 +291,7 @@ transfer(const ExecutionRow *execution, FlowRun *run)
 	if (details != NULL)
 		execution_set_catalog_details(&execution->execution_id, details);
 	if (execution->position != NULL || flow_run_tracks(run))
-		subscription_advance(execution->flow_id, flow_run_since(run), flow_run_position(run));
+		subscription_advance(execution->flow_id, flow_run_since(run), flow_run_position(run), execution->started_at);
 	if (transactional)
 		PopActiveSnapshot();
 	commit_as(execution->owner);

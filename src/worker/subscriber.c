@@ -67,7 +67,7 @@ go_back(const ExecutionRow *execution)
 {
 	worker_begin_transaction();
 	if (OidIsValid(get_extension_oid("appflow", true)))
-		subscription_advance(execution->flow_id, "", POSITION_RETAINED);
+		subscription_advance(execution->flow_id, "", POSITION_RETAINED, execution->started_at);
 	worker_commit_transaction();
 }
 

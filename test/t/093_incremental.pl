@@ -114,6 +114,38 @@ sql(q{SELECT appflow.update_flow(jsonb_set(definition, '{sourceFlowConfig,source
 is(sql(q{SELECT watermark IS NULL FROM appflow.flow_schedules WHERE flow_name = 'table'}), 't', 'another object begins anew');
 sql(q{SELECT appflow.stop_flow('{"flowName": "table"}')});
 
+# what is set while a run goes on stays: the run's end is not its
+sub during
+{
+	my ($name, $statement, $expected, $what) = @_;
+	my $done = sql("SELECT count(*) FROM appflow.flow_executions WHERE flow_name = '$name' AND execution_status = 'Successful'");
+	my $holder = $node->background_psql('postgres');
+	$holder->query_safe('BEGIN; SELECT * FROM gate FOR UPDATE');
+	sql(qq{INSERT INTO src VALUES (5000, now() + interval '${offset}s')});
+	later(61);
+	eventually(q{SELECT count(*) = 1 FROM appflow.flow_progress WHERE phase = 'Transferring'}, "$name: a run in the middle");
+	sql($statement);
+	sql(qq{SELECT appflow.stop_flow('{"flowName": "$name"}')});
+	eval { $holder->quit };
+	eventually("SELECT count(*) > $done FROM appflow.flow_executions WHERE flow_name = '$name' AND execution_status = 'Successful'", "$name: that ends well");
+	is(sql("SELECT coalesce(watermark::text, 'none') FROM appflow.flow_schedules WHERE flow_name = '$name'"), $expected, $what);
+}
+sql(q{CREATE TABLE other AS SELECT 6000 AS id, now() AS changed; CREATE TABLE aside (id int); CREATE TRIGGER wait BEFORE INSERT ON aside FOR EACH ROW EXECUTE FUNCTION wait()});
+foreach my $name (qw(set moved))
+{
+	like(create($name, qq({$table, "incrementalPullConfig": {"datetimeTypeFieldName": "changed"}}), 'aside', ''), qr/Draft/, "$name: made");
+	sql(qq{SELECT appflow.start_flow('{"flowName": "$name"}')});
+	eventually("SELECT count(*) = 1 FROM appflow.flow_executions WHERE flow_name = '$name' AND execution_status = 'Successful'", "$name: a first run") if $name eq 'set';
+	during($name, $name eq 'set' ? q{SELECT appflow.set_watermark('set', '2002-03-04 05:06:07+00')} :
+		q{SELECT appflow.update_flow(jsonb_set(definition, '{sourceFlowConfig,sourceConnectorProperties,CustomConnector,entityName}', '"public.other"')) FROM appflow.flow WHERE flow_name = 'moved'},
+		$name eq 'set' ? sql(q{SELECT timestamptz '2002-03-04 05:06:07+00'}) : 'none',
+		$name eq 'set' ? 'a watermark that was set during a run' : 'a flow that was given another object during its first run');
+}
+sql(q{SELECT appflow.start_flow('{"flowName": "set"}')});
+later(61);
+eventually(q{SELECT count(*) = 3 FROM aside WHERE id = 1000}, 'and is where the next one begins');
+sql(q{SELECT appflow.stop_flow('{"flowName": "set"}')});
+
 # objects, by when they were modified
 append_to_file("$root/bucket/in/1.jsonl", qq({"id": 1}\n));
 utime time - 3600, time - 3600, "$root/bucket/in/1.jsonl";
