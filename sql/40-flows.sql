@@ -60,6 +60,8 @@ CREATE TABLE flow_execution (
 	records_processed bigint NOT NULL DEFAULT 0,
 	records_filtered bigint NOT NULL DEFAULT 0,
 	put_failures bigint NOT NULL DEFAULT 0,
+	-- files that came with the records; null: those of the source have none
+	files_written bigint,
 	execution_message text,
 	-- SQLSTATE of the failure
 	error_code text,
@@ -150,6 +152,7 @@ CREATE VIEW execution_state AS
 	SELECT e.execution_id, e.flow_id, e.flow_name, e.owner, e.requested_at, e.started_at,
 		e.last_updated_at, e.data_pull_start_time, e.data_pull_end_time,
 		e.bytes_processed, e.bytes_written, e.records_processed, e.records_filtered, e.put_failures, e.metadata_catalog_details,
+		CASE WHEN NOT s.lost THEN e.files_written END AS files_written,
 		CASE WHEN s.lost THEN 'Error' ELSE e.status END AS status,
 		CASE WHEN s.lost AND e.incarnation IS NULL
 			THEN 'The server was restarted before this run began, and the session that waited for it is gone. Start the flow again.'
@@ -192,7 +195,8 @@ CREATE VIEW flow_executions WITH (security_barrier) AS
 		CASE WHEN e.status NOT IN ('InProgress', 'CancelStarted')
 			THEN e.last_updated_at - e.started_at END AS duration,
 		e.records_processed, e.records_filtered, e.put_failures AS put_failures_count, e.bytes_processed, e.bytes_written,
-		e.data_pull_start_time, e.data_pull_end_time, e.execution_message, e.error_code, e.metadata_catalog_details
+		e.data_pull_start_time, e.data_pull_end_time, e.execution_message, e.error_code, e.metadata_catalog_details,
+		e.files_written
 	FROM execution_state e
 	WHERE (pg_catalog.pg_has_role(e.owner, 'USAGE') OR EXISTS (SELECT FROM access_grant g
 		WHERE g.kind = 'flow' AND g.name = e.flow_name AND (g.grantee::oid = 0 OR pg_catalog.pg_has_role(g.grantee, 'USAGE'))));

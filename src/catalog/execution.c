@@ -165,14 +165,14 @@ execution_end(const pg_uuid_t *execution_id, const char *status, const char *mes
 		catalog_uuid(execution_id), catalog_text(status), catalog_text(message), catalog_text(error_code),
 		catalog_int64(counts->bytes_processed), catalog_int64(counts->bytes_written),
 		catalog_int64(counts->records_processed), catalog_int64(counts->records_filtered),
-		catalog_int64(counts->put_failures), catalog_bool(published)
+		catalog_int64(counts->put_failures), catalog_bool(published), catalog_int64(counts->files_written)
 	};
 	bool		ended;
 
 	catalog_begin(&access);
 	ended = catalog_execute("UPDATE appflow.flow_execution SET status = $2, execution_message = $3, error_code = $4, "
 							"bytes_processed = $5, bytes_written = $6, records_processed = $7, "
-							"records_filtered = $8, put_failures = $9, "
+							"records_filtered = $8, put_failures = $9, files_written = CASE WHEN $11 OPERATOR(pg_catalog.>=) 0 THEN $11 END, "
 							"last_updated_at = pg_catalog.clock_timestamp() "
 							"WHERE execution_id OPERATOR(pg_catalog.=) $1 "
 							"AND (status OPERATOR(pg_catalog.=) 'InProgress' "

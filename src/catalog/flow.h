@@ -83,6 +83,7 @@ typedef struct ExecutionCounts
 	int64		records_processed;
 	int64		records_filtered;
 	int64		put_failures;
+	int64		files_written;	/* -1: records have none */
 } ExecutionCounts;
 
 /*

@@ -451,7 +451,7 @@ flow_run_abort(FlowRun *run)
 RunOutcome
 flow_run_outcome(const FlowRun *run)
 {
-	RunOutcome	outcome = {0};
+	RunOutcome	outcome = {.files_written = -1};
 	uint64		written = 0;
 
 	if (run->writer != NULL)
@@ -459,6 +459,8 @@ flow_run_outcome(const FlowRun *run)
 		written = run->writer->records;
 		outcome.bytes_written = run->writer->bytes;
 		outcome.irrevocable = run->writer->irrevocable;
+		if (run->writer->put_files != NULL)
+			outcome.files_written = run->writer->files;
 		outcome.uncertain = run->writer->irrevocable ? run->writer->uncertain : 0;
 	}
 	if (run->reader != NULL)

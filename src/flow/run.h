@@ -64,6 +64,7 @@ typedef struct RunOutcome
 	uint64		records_processed;	/* sent to the destination, failures included */
 	uint64		records_filtered;
 	uint64		put_failures;
+	int64		files_written;	/* -1: records have none */
 	bool		irrevocable;	/* what was written stays, even of a run that fails */
 	uint64		uncertain;		/* records of which nobody knows whether the destination has them */
 	char	   *message;		/* executionMessage, or NULL */

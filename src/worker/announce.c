@@ -105,6 +105,8 @@ appflow_announce_run(PG_FUNCTION_ARGS)
 						 "'num-of-records-filtered', e.records_filtered::text, "
 						 "'num-of-record-failures', e.put_failures::text, "
 						 "'data-processed', e.bytes_processed::text) END "
+						 "OPERATOR(pg_catalog.||) CASE WHEN e.files_written IS NULL THEN '{}' ELSE "
+						 "pg_catalog.jsonb_build_object('num-of-documents-processed', e.files_written::text) END "
 						 "FROM appflow.flow_execution e WHERE e.execution_id OPERATOR(pg_catalog.=) $1"), 1, &value);
 	catalog_end(&access);
 	PG_RETURN_POINTER(NULL);

@@ -200,6 +200,7 @@ counts_of(const RunOutcome *outcome)
 			.records_processed = outcome->records_processed,
 			.records_filtered = outcome->records_filtered,
 			.put_failures = outcome->put_failures,
+			.files_written = outcome->files_written,
 	};
 }
 
@@ -341,7 +342,7 @@ begin_event_run(ExecutionRow *execution, FlowRun *run, bool *begun)
 static void
 record_failure(const ExecutionRow *execution, const FlowRun *run, const ErrorData *error)
 {
-	RunOutcome	outcome = {0};
+	RunOutcome	outcome = {.files_written = -1};
 	ExecutionCounts counts;
 	bool		cancelled = shared_cancelled();
 	char	   *message;

@@ -63,6 +63,7 @@ is((grep { $files->{"$_/1_0/file $_.pdf"} ne content($_, '1_0', 'source', 1000 +
 is(json_text((grep { $_->{id} == 7 } @$records)[0]), '{"filename__v":"file 7.pdf","id":7,"major_version_number__v":1,"minor_version_number__v":0,"name__v":"Dokument 7"}', 'and a record for each');
 is(scalar @$records, 450, '... all of them');
 is($app->sql("SELECT bytes_written > 450 * 1000 AND bytes_processed > 450 * 1000 FROM appflow.flow_executions WHERE execution_id = '$run->{id}'"), 't', 'bytes of files count');
+is($app->sql("SELECT files_written FROM appflow.flow_executions WHERE execution_id = '$run->{id}'"), 450, 'files are counted');
 my ($query) = grep { $_ } map { $_->{body} =~ /^q=(.*)/ ? $1 : () } $app->seen(qr{/query$});
 is($app->control('records?entity=logins'), 1, 'one login');
 
@@ -116,6 +117,7 @@ like($run->{message}, qr/1 of 4 records failed; the first: .*the files of docume
 $app->control('seed', { documents => [ { id => 1, renditions => [ 'viewable_rendition__v', 'viewable_rendition__v2' ] }, { id => 3 } ] });
 $app->control('fault?kind=failure=INSUFFICIENT_ACCESS&match=documents/1/.*rendition__v2');
 $run = $flows->move(definition => definition({ includeSourceFiles => $true, includeRenditions => $true }));
+is($app->sql("SELECT files_written FROM appflow.flow_executions WHERE execution_id = '$run->{id}'"), 2, '... what is put counts');
 is(outcome($run), 'Successful 2 1', 'one of three files') or diag(AppflowTest::RestApps::told($run));
 ($files) = put($run);
 is(names($files), "3/1_0/file 3.pdf\n3/renditions/1_0/viewable_rendition__v/VV-00003.pdf", '... and none is put');
@@ -144,6 +146,7 @@ sub leaves_nothing
 	like("$run->{status}: " . ($run->{message} // ''), $pattern, $name) or diag(AppflowTest::RestApps::told($run));
 	is(join("\n", sort keys %{ $run->{files} }), '', '... and nothing is left');
 	is(join("\n", $flows->leftovers), '', '... nor staged');
+	is($app->sql("SELECT files_written || ' ' || bytes_written FROM appflow.flow_executions WHERE execution_id = '$run->{id}'"), '0 0', '... nor counted');
 	$app->control('reset');
 }
 $app->control('fault?kind=stop&n=9&match=documents/3/.*file');
