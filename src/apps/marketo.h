@@ -153,10 +153,10 @@ typedef struct MarketoPlan
 } MarketoPlan;
 
 /*
- * How the request is carried out.  Conditions on the time that JOBS go by are taken if take
- * is set, as far as only Marketo knows it; all others are evaluated by the caller.
+ * How the request is carried out.  Of a flow, conditions on the time that JOBS go by are taken,
+ * as far as only Marketo knows it; all others are evaluated by the caller.
  */
-extern MarketoPlan *marketo_plan(ConnectorSession *session, ReadRequest *request, const Schema *described, bool take);
+extern MarketoPlan *marketo_plan(ConnectorSession *session, ReadRequest *request, const Schema *described);
 
 /* A column of the plan's schema that the reader needs, whether anybody wants it or not; -1: there is no such field. */
 extern int	marketo_need_column(const MarketoPlan *plan, const char *name);

@@ -373,9 +373,10 @@ plan_leads(MarketoPlan *plan, const ReadRequest *request, bool take)
 }
 
 MarketoPlan *
-marketo_plan(ConnectorSession *session, ReadRequest *request, const Schema *described, bool take)
+marketo_plan(ConnectorSession *session, ReadRequest *request, const Schema *described)
 {
 	MarketoPlan *plan = palloc0(sizeof(MarketoPlan));
+	bool		take = request->properties != NULL; /* a flow's */
 
 	plan->entity = marketo_entity(request->entity);
 	plan->described = described;
@@ -478,7 +479,7 @@ values_in_words(const MarketoPlan *plan)
 char *
 marketo_plan_read(ConnectorSession *session, ReadRequest *request)
 {
-	MarketoPlan *plan = marketo_plan(session, request, request->described, false);
+	MarketoPlan *plan = marketo_plan(session, request, request->described);
 	const MarketoEntity *entity = plan->entity;
 
 	switch (plan->route)

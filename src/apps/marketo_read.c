@@ -607,8 +607,7 @@ RecordReader *
 marketo_open_reader(ConnectorSession *session, ReadRequest *request)
 {
 	const Schema *described = request->described != NULL ? request->described : marketo_describe(session, request->entity);
-	bool		take = session->flow_name != NULL;
-	MarketoPlan *plan = marketo_plan(session, request, described, take);
+	MarketoPlan *plan = marketo_plan(session, request, described);
 	RecordReader *reader;
 	ListCell   *lc;
 

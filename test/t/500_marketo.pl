@@ -95,9 +95,22 @@ $run = table('leads', [ 'email' ], 'email text', filters => [ $app->filter('crea
 is(outcome($run), 'Successful 6 0', 'records between two spans, each once') or diag(AppflowTest::RestApps::told($run));
 is($app->sql(q(SELECT count(*) || ' ' || count(DISTINCT id) FROM market.leads)), '6 6', '... the newest first, too');
 
+# all fields, and types
+$app->control('seed', { leads => 1700 });
+$app->control('set', { polls => 0 });
+$app->sql(q(SELECT appflow.sync('market', 'customobjects/car_c', into_table => 'public.car')));
+my ($synced) = split /\n/, $app->sql('SELECT flow_name FROM appflow.flows ORDER BY created_at DESC LIMIT 1');
+$app->sql("CALL appflow.run_flow('$synced')");
+is($app->sql(q(SELECT count(*) || ' ' || min(vin) || ' ' || (SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute WHERE attrelid = 'car'::regclass AND attnum > 0) FROM car)),
+	'900 VIN-1 color createdAt leadId marketoGUID updatedAt vin year', 'appflow.sync() of a custom object');
+$run = $app->pull('market', 'leads', [ 'id', 'annualRevenue', 'unsubscribed', 'dateOfBirth', 'createdAt' ], to => 'PARQUET', output => { aggregationConfig => { aggregationType => 'SingleFile' } },
+	filters => [ $app->filter('createdAt', 'BETWEEN', DATA_TYPE => 'datetime', LOWER_BOUND => '2024-01-01T00:00:00Z', UPPER_BOUND => '2024-01-02T00:00:00Z') ]);
+is(outcome($run), 'Successful 23 0', 'leads into Parquet') or diag(AppflowTest::RestApps::told($run));
+my ($bytes) = values %{ $run->{files} };
+is_deeply([ @{ (sort { $a->[0] <=> $b->[0] } @{ $app->{flows}->parquet($bytes // '')->{rows} || [] })[8] || [] }[ 0 .. 2 ] ], [ 9, '11.25', 'true' ], '... read back');
+
 # ---------------------------------------------------------------- leads by values
 
-$app->control('seed', { leads => 1700 });
 sub asked
 {
 	my ($name, $sql, $expected, $pattern, $calls) = @_;
