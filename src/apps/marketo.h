@@ -8,6 +8,7 @@
  * marketo_plan.c		how a request is carried out
  * marketo_read.c		reading by pages
  * marketo_extract.c	reading by export jobs
+ * marketo_seen.c		which records of these have been read
  * marketo_write.c		writing by requests
  * marketo_import.c		writing by import jobs
  *
@@ -176,6 +177,18 @@ extern RecordReader *marketo_open_reader(ConnectorSession *session, ReadRequest 
  */
 extern RecordReader *marketo_extract_reader(ConnectorSession *session, const ReadRequest *request,
 											const MarketoPlan *plan);
+
+typedef struct MarketoSeen MarketoSeen;
+
+/* In a context; the columns that it needs are added to the plan's schema in the current one. */
+extern MarketoSeen *marketo_seen_create(const MarketoPlan *plan, MemoryContext context);
+
+/*
+ * Leave out the records of a batch that have been read before.  The seconds are those that the span
+ * shares with the one before and with the next.
+ */
+extern void marketo_seen_drop(MarketoSeen *seen, Batch *batch, int64 shared_before, int64 shared_after);
+extern void marketo_seen_next_span(MarketoSeen *seen);
 
 /* bring cells into the canonical kinds of the schema */
 extern void marketo_adapt(const Schema *schema, Batch *batch);

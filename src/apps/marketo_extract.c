@@ -9,7 +9,8 @@
  * have the size, the checksum and the number of records that its job tells.
  *
  * Neighbouring spans share the second between them, as nobody says whether their ends
- * are exact to the millisecond: what was in the one already is left out of the other.
+ * are exact to the millisecond: what was in the one already is left out of the other
+ * (marketo_seen.c).
  *
  * Follows the pages "Bulk extract", "Bulk lead extract" and "Bulk custom object extract" of
  * Adobe's REST API guide.
@@ -34,7 +35,6 @@
 #include "net/net.h"
 #include "record/errors.h"
 #include "record/jsonb_access.h"
-#include "utils/hsearch.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 
@@ -56,7 +56,6 @@
 #define REFUSAL_MAX 8192
 
 #define DIGEST_LENGTH 32
-#define KEY_LENGTH 64
 
 typedef enum JobState
 {
@@ -106,11 +105,7 @@ typedef struct ExtractReader
 	Owned	   *csv;
 	StreamBuffer buffer;		/* of its bytes */
 
-	/* keys of records in the second between two spans */
-	int			key_column;		/* -1: it does not show */
-	int			time_column;
-	HTAB	   *before;			/* of the span before, or NULL */
-	HTAB	   *after;			/* of this one, for the next */
+	MarketoSeen *seen;			/* records that were in spans before */
 } ExtractReader;
 
 static void
@@ -693,60 +688,6 @@ take_nulls(const Schema *schema, Batch *batch)
 	}
 }
 
-static HTAB *
-make_keys(ExtractReader *reader)
-{
-	HASHCTL		control = {.keysize = KEY_LENGTH,.entrysize = KEY_LENGTH,.hcxt = reader->context};
-
-	return hash_create("appflow Marketo keys", 64, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-}
-
-/* Has the record been in the span before?  If the next may have it too, it is remembered. */
-static bool
-is_known(ExtractReader *reader, const Batch *batch, uint32 row)
-{
-	const ExportJob *job = &reader->jobs[reader->current];
-	const Cell *time = &batch->columns[reader->time_column][row];
-	const Cell *key = &batch->columns[reader->key_column][row];
-	char		text[KEY_LENGTH] = "";
-	int64		second;
-	bool		found = false;
-
-	if (time->kind != CELL_TIMESTAMP || key->kind == CELL_NULL)
-		return false;
-	second = time->integer / USECS_PER_SEC;
-	if (second != job->from && second != job->until)
-		return false;
-	strlcpy(text, cell_text_cstring(key, reader->base.schema->fields[reader->key_column].type), sizeof(text));
-	if (reader->before != NULL && second == (reader->descending ? job->until : job->from))
-		(void) hash_search(reader->before, text, HASH_FIND, &found);
-	if (second == (reader->descending ? job->from : job->until))
-	{
-		if (reader->after == NULL)
-			reader->after = make_keys(reader);
-		(void) hash_search(reader->after, text, HASH_ENTER, NULL);
-	}
-	return found;
-}
-
-static void
-drop_known(ExtractReader *reader, Batch *batch)
-{
-	uint32		kept = 0;
-
-	if (reader->key_column < 0 || reader->time_column < 0)
-		return;
-	for (uint32 row = 0; row < batch->nrows; row++)
-	{
-		if (is_known(reader, batch, row))
-			continue;
-		for (int column = 0; kept != row && column < batch->ncolumns; column++)
-			batch->columns[column][kept] = batch->columns[column][row];
-		kept++;
-	}
-	batch->nrows = kept;
-}
-
 /* ---------- the reader ---------- */
 
 static void
@@ -775,10 +716,7 @@ end_job(ExtractReader *reader)
 	if (job->checksum != NULL)
 		pfree(job->checksum);
 	memset(job, 0, sizeof(ExportJob));
-	if (reader->before != NULL)
-		hash_destroy(reader->before);
-	reader->before = reader->after;
-	reader->after = NULL;
+	marketo_seen_next_span(reader->seen);
 	reader->current = 1 - reader->current;
 }
 
@@ -816,11 +754,13 @@ read_batch(ExtractReader *reader, Batch *batch)
 {
 	for (;;)
 	{
+		const ExportJob *job;
 		bool		done;
 
 		CHECK_FOR_INTERRUPTS();
 		if (!reader->reading && !next_job(reader))
 			return false;
+		job = &reader->jobs[reader->current];
 		if (reader->buffer.starved)
 			fill_buffer(reader);
 		done = parse(reader, batch);
@@ -828,7 +768,8 @@ read_batch(ExtractReader *reader, Batch *batch)
 		reader->records += batch->nrows;
 		take_nulls(reader->base.schema, batch);
 		marketo_adapt(reader->base.schema, batch);
-		drop_known(reader, batch);
+		marketo_seen_drop(reader->seen, batch, reader->descending ? job->until : job->from,
+						  reader->descending ? job->from : job->until);
 		if (done)
 		{
 			check_file(reader);
@@ -911,25 +852,6 @@ set_spans(ExtractReader *reader)
 	reader->all_made = reader->place > (plan->until == MARKETO_NO_TIME ? now : Min(plan->until, now));
 }
 
-/* what tells a record that was in two spans; of leads by time of change, nothing does */
-static void
-set_key(ExtractReader *reader)
-{
-	const MarketoPlan *plan = reader->plan;
-	const char *key = plan->entity->kind == MARKETO_LEADS ? "id" : "marketoGUID";
-
-	reader->key_column = reader->time_column = -1;
-	if (plan->entity->kind == MARKETO_LEADS && strcmp(plan->field, "updatedAt") == 0)
-	{
-		/* somebody counts: there is a column at least */
-		if (plan->schema->nfields == 0)
-			(void) marketo_need_column(plan, key);
-		return;
-	}
-	reader->key_column = marketo_need_column(plan, key);
-	reader->time_column = marketo_need_column(plan, plan->field);
-}
-
 RecordReader *
 marketo_extract_reader(ConnectorSession *session, const ReadRequest *request, const MarketoPlan *plan)
 {
@@ -941,13 +863,13 @@ marketo_extract_reader(ConnectorSession *session, const ReadRequest *request, co
 
 	reader->plan = plan;
 	reader->session = session;
-	set_key(reader);
+	reader->context = context;
+	reader->seen = marketo_seen_create(plan, context);
 	old = MemoryContextSwitchTo(context);
 	reader->base.schema = plan->schema;
 	reader->base.next = extract_next;
 	reader->base.close = extract_close;
 	reader->base.abort = extract_abort;
-	reader->context = context;
 	reader->scratch = AllocSetContextCreate(context, "appflow Marketo job", ALLOCSET_SMALL_SIZES);
 	reader->call_context = AllocSetContextCreate(context, "appflow Marketo file", ALLOCSET_SMALL_SIZES);
 	reader->what = psprintf("entity \"%s\"", request->entity);
