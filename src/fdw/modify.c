@@ -33,6 +33,7 @@
 #include "optimizer/appendinfo.h"
 #include "record/errors.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -698,7 +699,7 @@ fill_results(Modify *modify, TupleTableSlot *slot)
 		return;
 	slot_getallattrs(slot);
 	ExecMaterializeSlot(slot);
-	old = MemoryContextSwitchTo(slot->tts_mcxt);
+	old = MemoryContextSwitchTo(modify->row_context);
 	for (int i = 0; i < results->nfields; i++)
 	{
 		AttrNumber	target = InvalidAttrNumber;
@@ -730,7 +731,17 @@ fill_results(Modify *modify, TupleTableSlot *slot)
 			field_set_column_type(&field, attr->atttypid, attr->atttypmod);
 			datum_maker_init(&maker, attr->atttypid, attr->atttypmod);
 			if (cell_convert(modify->batch, &cell, &field) == NULL)
-				slot->tts_values[target - 1] = datum_make(&maker, &cell, &slot->tts_isnull[target - 1]);
+			{
+				Datum		value = datum_make(&maker, &cell, &slot->tts_isnull[target - 1]);
+
+				/* the slot stays when the row's memory goes */
+				if (!slot->tts_isnull[target - 1])
+				{
+					MemoryContextSwitchTo(slot->tts_mcxt);
+					slot->tts_values[target - 1] = datumCopy(value, attr->attbyval, attr->attlen);
+					MemoryContextSwitchTo(modify->row_context);
+				}
+			}
 		}
 	}
 	MemoryContextSwitchTo(old);
