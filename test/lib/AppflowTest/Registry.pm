@@ -232,6 +232,7 @@ sub _push
 	if ($trigger eq 'OnDemand')
 	{
 		$self->sql("INSERT INTO $table $rows");
+		return $definition if $args{only_make};
 		return $self->_remember($self->{flows}->move(definition => $definition));
 	}
 
@@ -252,6 +253,29 @@ sub _push
 	my $errors = $self->{flows}->objects('errors', $name);
 	$run->{errors} = join '', values %$errors if %$errors;
 	return $self->_remember($run);
+}
+
+# A flow is started while the system does not answer at all, and cancelled.
+sub _check_cancel
+{
+	my ($self, $fixture, $end, $definition) = @_;
+	my $name = "$fixture->{type}: $end";
+	my $flow = $definition->{flowName};
+	my $of = "FROM appflow.flow_executions WHERE flow_name = '$flow'";
+
+	$self->sql('SELECT appflow.create_flow($d$' . $json->encode($definition) . '$d$)');
+	kill 'STOP', @{ $fixture->{pids} };
+	eval {
+		my $id = $self->sql("SELECT appflow.start_flow('{\"flowName\": \"$flow\"}') ->> 'executionId'");
+		$self->{node}->poll_query_until('postgres', "SELECT count(*) > 0 FROM appflow.flow_progress WHERE flow_name = '$flow'");
+		$self->sql("SELECT appflow.cancel_flow_executions('{\"flowName\": \"$flow\", \"executionIds\": [\"$id\"]}')");
+		$self->{node}->poll_query_until('postgres', "SELECT count(*) > 0 $of AND execution_status NOT IN ('InProgress', 'CancelStarted')");
+		1;
+	} or diag($@);
+	my $status = $self->sql("SELECT execution_status $of");
+	kill 'CONT', @{ $fixture->{pids} };
+	is($status, 'Canceled', "$name: a run that waits for it can be cancelled");
+	return;
 }
 
 sub _remember
@@ -528,6 +552,12 @@ sub _check_source
 			$none->("an answer that is none: $how", qr/^Error: \S/, $self->_pull($fixture, $source));
 		}
 	}
+	my $left = $self->_new_table($source->{columns});
+	$fixture->calm;
+	$self->_check_cancel($fixture, 'source', $self->_pull_definition($fixture, $source, $left));
+	is($self->sql("SELECT count(*) FROM $left"), 0, "$name: ... and has written nothing");
+	$fixture->calm;
+	$whole->('the next run', $self->_pull($fixture, $source));
 	$self->_check_denied($fixture, 'source', $source, sub { return $self->_pull($fixture, $source, kind => $_[0]); });
 	$fixture->calm;
 	return;
@@ -696,6 +726,14 @@ sub _check_destination
 			is(scalar(@done) . ' ' . scalar(@{ $stored->() }), scalar(@done) . ' ' . ($self->sql("SELECT count(*) FROM $want") + @done), "$name: ... nothing is there twice");
 			$self->_expect($want, \@columns, $key, 'INSERT', "SELECT * FROM ($query) r WHERE \"$key\"::text = ANY ('{" . join(',', @done) . "}')") if @done;
 		}
+	}
+	if ($trigger eq 'OnDemand')
+	{
+		$fixture->calm;
+		$self->_check_cancel($fixture, 'destination', $write->($rows->($next, $next + 3), operation => $insert, @by, only_make => 1));
+		$next += 10;
+		$fixture->calm;
+		$again->('the next run', sub { });
 	}
 	$self->_check_denied($fixture, 'destination', $destination, sub { return $write->($rows->($next, $next), operation => $insert, @by, kind => $_[0]); });
 	$same->('what is there in the end') if ref $destination->{denied};

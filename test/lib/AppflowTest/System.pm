@@ -38,6 +38,7 @@ sub simulator
 {
 	my ($self, $program, @arguments) = @_;
 	my @ports = $self->{registry}->simulator($program, @arguments);
+	push @{ $self->{pids} }, $self->{registry}{simulators}[-1]{pid};
 	$self->{port} = $ports[0];
 	$self->{url} = "http://127.0.0.1:$ports[0]";
 	return @ports;
