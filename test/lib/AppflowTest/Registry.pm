@@ -684,6 +684,15 @@ sub _check_destination
 		$self->_expect($want, \@columns, $key, 'INSERT', $query);
 		$same->('... every record is there once');
 	};
+
+	# what a run has written of a query, of which it could not know everything: nothing twice
+	my $adopt = sub {
+		my ($query) = @_;
+		my %there = map { ($_->{$key} // '') => 1 } @{ $stored->() };
+		my @done = grep { $there{$_} } split /\n/, $self->sql("SELECT \"$key\" FROM ($query) r");
+		is(scalar @{ $stored->() }, $self->sql("SELECT count(*) FROM $want") + @done, "$name: ... nothing is there twice");
+		$self->_expect($want, \@columns, $key, 'INSERT', "SELECT * FROM ($query) r WHERE \"$key\"::text = ANY ('{" . join(',', @done) . "}')") if @done;
+	};
 	if (_about($fixture, 'destination', $destination, 'throttle'))
 	{
 		$fixture->calm;
@@ -721,19 +730,22 @@ sub _check_destination
 			# what cannot be known is not told as success; changes of a table are tried again
 			like(_words($run) . ' ' . ($run->{failed} // 0), $trigger eq 'Event' ? qr/: \S/ : qr/^Error: \S| [1-9]\d*$/, "$name: an answer that is none: $how") or diag(_told($run));
 			$fixture->calm;
-			my %there = map { ($_->{$key} // '') => 1 } @{ $stored->() };
-			my @done = grep { $there{$_} } split /\n/, $self->sql("SELECT \"$key\" FROM ($query) r");
-			is(scalar(@done) . ' ' . scalar(@{ $stored->() }), scalar(@done) . ' ' . ($self->sql("SELECT count(*) FROM $want") + @done), "$name: ... nothing is there twice");
-			$self->_expect($want, \@columns, $key, 'INSERT', "SELECT * FROM ($query) r WHERE \"$key\"::text = ANY ('{" . join(',', @done) . "}')") if @done;
+			$adopt->($query);
 		}
 	}
-	if ($trigger eq 'OnDemand')
+	if ($trigger eq 'OnDemand' && _about($fixture, 'destination', { cancel => $destination->{cancel} // [] }, 'cancel'))
 	{
+		my $query = $rows->($next, $next + 3);
 		$fixture->calm;
-		$self->_check_cancel($fixture, 'destination', $write->($rows->($next, $next + 3), operation => $insert, @by, only_make => 1));
+		$self->_check_cancel($fixture, 'destination', $write->($query, operation => $insert, @by, only_make => 1));
 		$next += 10;
 		$fixture->calm;
-		$again->('the next run', sub { });
+		$run = $write->($rows->($next, $next + 3), operation => $insert, @by);
+		is(_outcome($run), 'Successful 4 0', "$name: ... and the next one does what it should") or diag(_told($run));
+		$self->_expect($want, \@columns, $key, 'INSERT', $rows->($next, $next + 3));
+		$next += 10;
+		$adopt->($query);
+		$same->('... every record is there once');
 	}
 	$self->_check_denied($fixture, 'destination', $destination, sub { return $write->($rows->($next, $next), operation => $insert, @by, kind => $_[0]); });
 	$same->('what is there in the end') if ref $destination->{denied};

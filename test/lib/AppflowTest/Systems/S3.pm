@@ -92,7 +92,8 @@ sub destination
 		throttle => sub { $self->fault(method => 'PUT', answer => { status => 503, code => 'SlowDown', message => 'Please reduce your request rate.' }) },
 		expire => 'keys of an object store do not end; those of a role are renewed before they do (t/033)',
 		denied => qr/SignatureDoesNotMatch|signature/,
-		malformed => 'what is written is answered by a status' };
+		malformed => 'what is written is answered by a status',
+		cancel => 'objects are put in their place at the end, which is not broken off' };
 }
 
 1;
