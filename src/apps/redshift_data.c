@@ -142,28 +142,47 @@ fetch_rows(DataLink *link, const char *id, const char *what)
 	return result;
 }
 
-static WarehouseRows *
-data_query(RedshiftLink *base, const char *sql, const char *what)
+/* a statement that the service has begun */
+typedef struct Statement
 {
-	DataLink   *link = (DataLink *) base;
-	char	   *id = execute(link, sql, what);
-	StringInfoData body;
+	DataLink   *link;
+	char	   *id;
+	char	   *body;			/* of requests about it */
+	bool		running;		/* nothing says that it is not */
+} Statement;
+
+static void
+stop_statement(void *arg)
+{
+	Statement  *statement = arg;
+	HttpCall   *cancel = aws_target_call(statement->link->target, "POST", "/", "RedshiftData.CancelStatement",
+										 statement->body, strlen(statement->body), false);
+
+	cancel->max_retries = 0;
+	cancel->connect_timeout = cancel->idle_timeout = WAREHOUSE_STOP_TIMEOUT;
+	(void) http_try_wait(cancel);
+	http_close(cancel);
+}
+
+/* wait for its end; the rows that it gives */
+static WarehouseRows *
+await_statement(Statement *statement, const char *what)
+{
+	DataLink   *link = statement->link;
 	int64		pause = 50;
 
-	initStringInfo(&body);
-	appendStringInfoString(&body, "{\"Id\":");
-	escape_json(&body, id == NULL ? "" : id);
-	appendStringInfoChar(&body, '}');
 	for (;;)
 	{
-		Jsonb	   *answer = call(link, "DescribeStatement", body.data, what);
+		Jsonb	   *answer = call(link, "DescribeStatement", statement->body, what);
 		char	   *status = jsonb_get_text(answer, "Status");
 		char	   *error = jsonb_get_text(answer, "Error");
 
+		if (status == NULL || strcmp(status, "FINISHED") == 0 || strcmp(status, "FAILED") == 0 || strcmp(status, "ABORTED") == 0)
+			statement->running = false;
 		if (status != NULL && strcmp(status, "FINISHED") == 0)
 		{
 			if (jsonb_get_bool(answer, "HasResultSet", false))
-				return fetch_rows(link, id, what);
+				return fetch_rows(link, statement->id, what);
 			return palloc0(sizeof(WarehouseRows));
 		}
 		if (status != NULL && link->base.underway != NULL && (strcmp(status, "FAILED") == 0 || strcmp(status, "ABORTED") == 0))
@@ -176,6 +195,36 @@ data_query(RedshiftLink *base, const char *sql, const char *what)
 		http_pause(pause);
 		pause = Min(pause * 2, MAX_POLL);
 	}
+}
+
+static WarehouseRows *
+data_query(RedshiftLink *base, const char *sql, const char *what)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Statement  *statement = palloc0(sizeof(Statement));
+	WarehouseRows *rows;
+	StringInfoData body;
+
+	statement->link = (DataLink *) base;
+	statement->id = execute(statement->link, sql, what);
+	initStringInfo(&body);
+	appendStringInfoString(&body, "{\"Id\":");
+	escape_json(&body, statement->id == NULL ? "" : statement->id);
+	appendStringInfoChar(&body, '}');
+	statement->body = body.data;
+	statement->running = true;
+	PG_TRY();
+	{
+		rows = await_statement(statement, what);
+	}
+	PG_CATCH();
+	{
+		if (statement->running)
+			warehouse_stop(context, stop_statement, statement);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return rows;
 }
 
 RedshiftLink *

@@ -94,7 +94,7 @@ read_rows(Jsonb *data)
 }
 
 static HttpCall *
-statement_call(ConnectorSession *session, const char *sql)
+statement_call(ConnectorSession *session, const char *sql, const char *request)
 {
 	StringInfoData body;
 
@@ -102,8 +102,31 @@ statement_call(ConnectorSession *session, const char *sql)
 	appendStringInfoString(&body, "{\"sqlText\":");
 	escape_json(&body, sql);
 	appendStringInfoString(&body, ",\"asyncExec\":false,\"sequenceId\":1}");
-	return session_call_json(session, "POST", psprintf("/queries/v1/query-request?requestId=%s", new_request_id()),
+	return session_call_json(session, "POST", psprintf("/queries/v1/query-request?requestId=%s", request),
 							 body.data, body.len);
+}
+
+/* a statement as it is sent */
+typedef struct Statement
+{
+	ConnectorSession *session;
+	char	   *request;		/* its id */
+	bool		running;		/* nothing says that it is not */
+} Statement;
+
+static void
+stop_statement(void *arg)
+{
+	Statement  *statement = arg;
+	char	   *body = psprintf("{\"requestId\":\"%s\"}", statement->request);
+	HttpCall   *call = session_call_json(statement->session, "POST",
+										 psprintf("/queries/v1/abort-request?requestId=%s", new_request_id()), body, strlen(body));
+
+	http_header(call, "Accept", "application/snowflake");
+	call->max_retries = 0;
+	call->connect_timeout = call->idle_timeout = WAREHOUSE_STOP_TIMEOUT;
+	(void) http_try_wait(call);
+	http_close(call);
 }
 
 /*
@@ -111,8 +134,9 @@ statement_call(ConnectorSession *session, const char *sql)
  * if Snowflake itself says no.  A statement that runs is not sent again, whatever happens to the session: its result is asked for again.
  */
 static WarehouseRows *
-query_for(ConnectorSession *session, const char *sql, const char *what, char **id, uint64 *underway)
+run_statement(Statement *statement, const char *sql, const char *what, char **id, uint64 *underway)
 {
+	ConnectorSession *session = statement->session;
 	bool		renewed = false;
 	char	   *result = NULL;	/* where the result of the running statement will be */
 
@@ -124,7 +148,7 @@ query_for(ConnectorSession *session, const char *sql, const char *what, char **i
 		char	   *message;
 
 		CHECK_FOR_INTERRUPTS();
-		call = result == NULL ? statement_call(session, sql) : session_call(session, "GET", result);
+		call = result == NULL ? statement_call(session, sql, statement->request) : session_call(session, "GET", result);
 		http_header(call, "Accept", "application/snowflake");
 		answer = session_fetch(session, call, what, NULL);
 		code = jsonb_get_text(answer, "code");
@@ -144,6 +168,7 @@ query_for(ConnectorSession *session, const char *sql, const char *what, char **i
 		{
 			Jsonb	   *data = jsonb_get_container(answer, "data");
 
+			statement->running = false;
 			if (id != NULL)
 				*id = jsonb_get_text(data, "queryId");
 			if (jsonb_array_containers(jsonb_get_container(data, "chunks")) != NIL)
@@ -158,6 +183,7 @@ query_for(ConnectorSession *session, const char *sql, const char *what, char **i
 			continue;
 		}
 		message = jsonb_get_text(answer, "message");
+		statement->running = false;
 		if (underway != NULL)
 			*underway = 0;
 		ereport(ERROR,
@@ -166,6 +192,31 @@ query_for(ConnectorSession *session, const char *sql, const char *what, char **i
 									 "Snowflake code %s.", code == NULL ? "is missing" : code),
 				errmsg("Snowflake refused %s: %s", what, message != NULL ? session_words(session, message) : "no message"));
 	}
+}
+
+/* The same, and stopped if nobody waits for it any more. */
+static WarehouseRows *
+query_for(ConnectorSession *session, const char *sql, const char *what, char **id, uint64 *underway)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Statement  *statement = palloc0(sizeof(Statement));
+	WarehouseRows *rows;
+
+	statement->session = session;
+	statement->request = new_request_id();
+	statement->running = true;
+	PG_TRY();
+	{
+		rows = run_statement(statement, sql, what, id, underway);
+	}
+	PG_CATCH();
+	{
+		if (statement->running)
+			warehouse_stop(context, stop_statement, statement);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return rows;
 }
 
 static WarehouseRows *

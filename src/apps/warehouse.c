@@ -62,6 +62,29 @@ out_of_memory(void)
 	ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
 }
 
+/* ---------- statements ---------- */
+
+void
+warehouse_stop(MemoryContext context, void (*stop) (void *arg), void *arg)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	PG_TRY();
+	{
+		stop(arg);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	ReThrowError(error);
+}
+
 /* ---------- names ---------- */
 
 char *

@@ -64,6 +64,15 @@ typedef struct Warehouse
 /* The writer; session->store is that of the intermediate bucket. */
 extern RecordWriter *warehouse_open_writer(ConnectorSession *session, WriteRequest *request, const Warehouse *warehouse);
 
+/*
+ * In PG_CATCH: stop a statement that nobody waits for any more, and throw again what has ended the
+ * waiting.  What goes wrong with the stopping is not told.  The context must stay.
+ */
+pg_noreturn extern void warehouse_stop(MemoryContext context, void (*stop) (void *arg), void *arg);
+
+/* how long a request to stop something may take, in ms */
+#define WAREHOUSE_STOP_TIMEOUT 3000
+
 /* "a.b"."c" in parts, without quotes; parts that are not quoted in upper or lower case as fold says */
 extern List *warehouse_name_parts(const char *name, char (*fold) (char));
 

@@ -113,6 +113,28 @@ is($run->{processed}, $kept, 'in the run too');
 $run = push_rows($profiles, q{VALUES ('many', 1, 1, now(), repeat('é', 200000)), ('more', 1, 1, now(), repeat('é', 256000))}, $contact);
 is(outcome($run), 'Successful 2 1', 'characters are counted, not bytes');
 
+# ---------- who does not wait stops what runs ----------
+
+foreach my $case ([ snow => $snow, 'COPY INTO' ], [ red => $red, 'COPY .*orders' ])
+{
+	my ($system, $destination, $match) = @$case;
+	my $name = "stop$system";
+	sql("TRUNCATE public.orders; INSERT INTO public.orders $four");
+	my $definition = $json->encode({ flowName => $name, triggerConfig => { triggerType => 'OnDemand' },
+		sourceFlowConfig => { connectorType => 'CustomConnector', connectorProfileName => 'PostgreSQL', sourceConnectorProperties => { CustomConnector => { entityName => 'public.orders' } } },
+		destinationFlowConfigList => [$destination], tasks => [ map { { taskType => 'Map', sourceFields => [$_], connectorOperator => { CustomConnector => 'NO_OP' }, taskProperties => {}, destinationField => $_ } } qw(id amount count) ] });
+	sql("SELECT appflow.create_flow(\$d\$$definition\$d\$)");
+	post($system, '_fault', { kind => 'stuck', match => $match });
+	sql("SELECT appflow.start_flow('{\"flowName\": \"$name\"}')");
+	$flows->{node}->poll_query_until('postgres', "SELECT count(*) > 0 FROM appflow.flow_progress WHERE flow_name = '$name' AND phase = 'Finishing'") or diag('it did not come so far');
+	sleep 1;
+	sql("SELECT appflow.cancel_flow_executions('{\"flowName\": \"$name\"}')");
+	$flows->{node}->poll_query_until('postgres', "SELECT execution_status = 'Canceled' FROM appflow.flow_executions WHERE flow_name = '$name'");
+	is(scalar(grep { /^COPY/ } @{ get($system, '_stopped') }), 1, "$system: a run that is cancelled stops its load");
+	like(sql("SELECT execution_message FROM appflow.flow_executions WHERE flow_name = '$name'"), qr/^The run was cancelled\. \(Whether the destination has 4 more records is not known/, '... and says what is known');
+	is(staged(), 0, '... and leaves nothing');
+}
+
 # ---------- objects that cannot be deleted ----------
 
 get('snow', '_lock');

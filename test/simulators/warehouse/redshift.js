@@ -7,7 +7,8 @@
 //	prints "ready PORT DATABASEPORT"
 //	GET /_rows        the rows of public.orders
 //	GET /_statements  those since the last time
-//	and what ../http/faults.js has, for the Data API
+//	and what ../http/faults.js has, for the Data API, with the kind "stuck": the statement runs until it is
+//	stopped; GET /_stopped tells what was
 
 'use strict';
 
@@ -72,6 +73,8 @@ function run(sql, session) {
 
 // ---------- the Data API ----------
 
+let stuck = false;
+const stopped = [];
 const done = new Map(); // statement id -> {polls, result}
 const sessions = new Map();
 const roleKeys = { key: 'ASIAROLE', secret: 'role/secret', token: 'role-token' };
@@ -97,8 +100,16 @@ function dataApi(request, body) {
 			if (said.SessionId && !sessions.has(id)) return bad('Session is not available');
 			if (!sessions.has(id)) sessions.set(id, new Session());
 			const Id = crypto.randomUUID();
-			done.set(Id, { polls: 1, result: run(said.Sql, sessions.get(id)) });
+			done.set(Id, stuck ? { polls: Infinity, sql: said.Sql } : { polls: 1, result: run(said.Sql, sessions.get(id)) });
+			stuck = false;
 			return [200, { Id, ...(said.SessionKeepAliveSeconds ? { SessionId: id } : {}) }];
+		}
+		case 'RedshiftData.CancelStatement': {
+			const statement = done.get(said.Id);
+			if (!statement || !statement.sql) return bad('Could not cancel a query that is already in FINISHED state');
+			stopped.push(statement.sql);
+			Object.assign(statement, { polls: 0, result: { error: 'Query cancelled on user\'s request' } });
+			return [200, { Status: true }];
 		}
 		case 'RedshiftData.DescribeStatement': {
 			const statement = done.get(said.Id);
@@ -124,10 +135,12 @@ const server = http.createServer((request, response) => {
 		const body = Buffer.concat(pieces);
 		let [status, answer] = [200, {}];
 		if (request.url === '/_rows') answer = orders.rows;
+		else if (request.url === '/_stopped') answer = stopped;
 		else if (request.url === '/_statements') answer = statements.splice(0);
 		else if ((answer = faults.control(request.url, body)) === undefined) {
 			const fault = faults.due(`${request.method} ${request.url} ${request.headers['x-amz-target'] || 'sts'} ${body}`, response);
 			if (response.writableEnded) return;
+			if (fault === 'stuck') stuck = true;
 			if (fault === 'throttle') [status, answer] = [400, { __type: 'ThrottlingException', message: 'Rate exceeded' }];
 			else [status, answer] = request.headers['x-amz-target'] ? dataApi(request, body) : sts(request, body);
 		}

@@ -9,7 +9,8 @@
 //	GET /_expire     all tokens expire
 //	GET /_slow?n=2   the next statement is told to be running n times
 //	GET /_lock       the objects of the next load cannot be deleted (their folder is read-only)
-//	and what ../http/faults.js has, with the kind "slow": as /_slow
+//	and what ../http/faults.js has, with the kinds "slow": as /_slow, and "stuck": it runs until it is
+//	stopped; GET /_stopped tells what was
 
 'use strict';
 
@@ -29,6 +30,8 @@ const queries = new Map(); // id -> errors
 let statements = [];
 let slow = 0;
 let lock = false;
+let stuck = false;
+const stopped = [];
 let results = new Map();
 const orders = new Table({
 	ID: { type: 'TEXT', kind: 'text', notNull: true }, AMOUNT: { type: 'NUMBER', kind: 'number', precision: 12, scale: 2 },
@@ -97,6 +100,10 @@ function answer(request, body) {
 	if (!tokens.has(token)) return fail('390104', 'ID token is invalid.');
 	if (tokens.get(token)) return fail('390112', 'Your session has expired. Please login again.');
 	if (request.headers.accept !== 'application/snowflake') return fail('390000', 'not acceptable');
+	if (url.pathname === '/queries/v1/abort-request') {
+		for (const [id, waiting] of results) if (waiting.request === JSON.parse(body).requestId) { stopped.push(waiting.later); results.delete(id); }
+		return { success: true, data: null };
+	}
 	if (url.pathname.startsWith('/queries/') && url.pathname.endsWith('/result')) {
 		const id = url.pathname.split('/')[2];
 		const waiting = results.get(id);
@@ -105,6 +112,12 @@ function answer(request, body) {
 		return waiting.answer;
 	}
 	if (url.pathname !== '/queries/v1/query-request' || !/^[0-9a-f-]{36}$/.test(url.searchParams.get('requestId'))) return fail('390000', 'no such path');
+	if (stuck) {
+		stuck = false;
+		const id = crypto.randomUUID();
+		results.set(id, { left: 100000, request: url.searchParams.get('requestId'), later: JSON.parse(body).sqlText });
+		return { success: false, code: '333333', message: null, data: { getResultUrl: `/queries/${id}/result` } };
+	}
 	const result = run(JSON.parse(body).sqlText);
 	if (slow > 0) {
 		const id = crypto.randomUUID();
@@ -125,6 +138,7 @@ const server = http.createServer((request, response) => {
 		else if (url.pathname === '/_logins') body = logins;
 		else if (url.pathname === '/_statements') body = statements.splice(0);
 		else if (url.pathname === '/_expire') { tokens.forEach((_, t) => tokens.set(t, true)); body = {}; }
+		else if (url.pathname === '/_stopped') body = stopped;
 		else if (url.pathname === '/_lock') { lock = true; body = {}; }
 		else if (url.pathname === '/_slow') { slow = Number(url.searchParams.get('n')); body = {}; }
 		else if ((body = faults.control(url.pathname, Buffer.concat(pieces))) === undefined) {
@@ -136,6 +150,7 @@ const server = http.createServer((request, response) => {
 				return;
 			}
 			if (fault === 'slow') slow = 2;
+			if (fault === 'stuck') stuck = true;
 			if (fault === 'expire') tokens.forEach((_, t) => tokens.set(t, true));
 			body = answer(request, Buffer.concat(pieces));
 		}
