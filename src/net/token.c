@@ -199,7 +199,7 @@ token_ask(const TokenRequest *request)
 {
 	const TokenService *service = request->service;
 	HttpCall   *call = http_call("POST", request->url);
-	HttpGuard	guard = {.via = request->via};
+	HttpGuard  *guard = MemoryContextAllocZero(call->context, sizeof(HttpGuard));
 	char	   *body = request_body(request);
 	TokenAnswer result = {0};
 	Jsonb	   *answer;
@@ -212,8 +212,8 @@ token_ask(const TokenRequest *request)
 	call->whole = true;
 	call->max_body = MAX_ANSWER;
 	call->repeatable = request->repeatable;
-	if (request->via != NULL)
-		call->guard = &guard;
+	guard->via = request->via;
+	call->guard = guard;
 	http_header(call, "Content-Type", service->json ? "application/json" : "application/x-www-form-urlencoded");
 	http_header(call, "Accept", "application/json");
 	if (request->user != NULL)
