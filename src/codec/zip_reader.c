@@ -360,6 +360,7 @@ zip_reader_next(ZipReader *reader)
 	ZipStatus	status = ZIP_END;
 
 	reader->open = false;
+	reader->name[0] = '\0';
 	while (status == ZIP_END)
 	{
 		if (reader->problem != NULL)
