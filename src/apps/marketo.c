@@ -55,7 +55,7 @@ static const struct
 	{"603", REMEDY_NONE, WF_AUTHENTICATION,
 	"The role of the API user may lack a permission, or Marketo's list of allowed addresses this server."},
 	{"604", REMEDY_DOUBT, WF_CONNECTOR, NULL},
-	{"606", REMEDY_WAIT, WF_THROTTLING, "appflow.set_rate_limit() keeps calls of the profile to 5 a second, say."},
+	{"606", REMEDY_WAIT, WF_THROTTLING, "appflow.set_rate_limit() keeps calls of the profile to 4 a second, say."},
 	{"607", REMEDY_NONE, WF_THROTTLING, "The quota of calls is filled again at midnight US Central time."},
 	{"608", REMEDY_AGAIN, WF_CONNECTOR, NULL},
 	{"611", REMEDY_DOUBT, WF_CONNECTOR, NULL},
