@@ -137,6 +137,18 @@ $app->control('fault?kind=status=500&match=nextPageToken=');
 is(outcome(lists()), 'Successful 700 0', '500 is repeated');
 $app->control('reset');
 
+foreach my $kind ('html', 'cutjson', 'replace="result"=>"other"')
+{
+	my $seen = $kind =~ /replace/ ? 'replace%3D%22result%22%3D%3E%22other%22' : $kind;
+	$app->control("fault?kind=$seen&match=status.json");
+	fails("a job that answers $kind", qr/^Error: .*(is not what it should be|has no result)/s, leads());
+	$app->control("fault?kind=$seen&match=types.json");
+	my $answer = $app->error_of(q(SELECT appflow.list_connector_entities('{"connectorProfileName": "market", "entitiesPath": "activity"}')));
+	like($answer, $kind =~ /replace/ ? qr/^no error/ : qr/^WF502: the answer of Marketo about the list of activity types is not what it should be/, "a list that is $kind");
+	$app->sql(q(SELECT appflow.reset_connector_metadata_cache('{"connectorProfileName": "market"}')));
+	$app->control('reset');
+}
+
 # ---------------------------------------------------------------- writing
 
 foreach my $code (606, 608, 615, 601, 604, 502)
