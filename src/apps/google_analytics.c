@@ -29,6 +29,9 @@
 #define PROPERTIES_PAGE 200
 #define VIEWS_PAGE 1000
 
+/* pages of a list that is believed to have an end */
+#define MOST_PAGES 10000
+
 /* Google counts errors of its servers, and asks nobody who has had too many */
 #define SERVER_ERROR_RETRIES 2
 
@@ -53,9 +56,17 @@ error_of(HttpCall *call)
 	return jsonb_get_container(jsonb_parse(pnstrdup(body, length)), "error");
 }
 
-/* the APIs of Universal Analytics say with 403 that one has asked too often, and why in errors */
+/* reasons of the APIs of Universal Analytics, with status 403, that one has asked too often */
+static const struct
+{
+	const char *reason;
+	bool		passes;			/* within minutes */
+}			usage_limits[] = {
+	{"rateLimitExceeded", true}, {"userRateLimitExceeded", true}, {"quotaExceeded", false}, {"dailyLimitExceeded", false},
+};
+
 static bool
-is_usage_limit(Jsonb *error)
+is_usage_limit(Jsonb *error, bool passes)
 {
 	ListCell   *lc;
 
@@ -63,9 +74,11 @@ is_usage_limit(Jsonb *error)
 	{
 		char	   *reason = jsonb_get_text(lfirst(lc), "reason");
 
-		if (reason != NULL && (strcmp(reason, "rateLimitExceeded") == 0 || strcmp(reason, "userRateLimitExceeded") == 0 ||
-							   strcmp(reason, "quotaExceeded") == 0 || strcmp(reason, "dailyLimitExceeded") == 0))
-			return true;
+		for (int i = 0; reason != NULL && i < (int) lengthof(usage_limits); i++)
+		{
+			if (strcmp(reason, usage_limits[i].reason) == 0 && (usage_limits[i].passes || !passes))
+				return true;
+		}
 	}
 	return false;
 }
@@ -74,7 +87,7 @@ static bool
 judge(HttpCall *call, bool retry, void *arg)
 {
 	if (call->status == 403)
-		return is_usage_limit(error_of(call));
+		return is_usage_limit(error_of(call), true);
 	if (call->status >= 500)
 		return retry && call->attempts <= SERVER_ERROR_RETRIES;
 	return retry;
@@ -105,7 +118,7 @@ google_fail(ConnectorSession *session, HttpCall *call, const char *what)
 	char	   *message = jsonb_get_text(error, "message");
 	char	   *status = jsonb_get_text(error, "status");
 
-	if (call->status == 403 && is_usage_limit(error))
+	if (call->status == 403 && is_usage_limit(error, false))
 		session_raise_as(session, call, WF_THROTTLING, what, status, message);
 	session_raise(session, call, what, status, message);
 }
@@ -141,6 +154,15 @@ add_entity(List *entities, char *name, char *label)
 	return lappend(entities, entity);
 }
 
+static void
+check_pages(int pages)
+{
+	if (pages > MOST_PAGES)
+		ereport(ERROR,
+				appflow_error(WF_CONNECTOR),
+				errmsg("the list of properties and views of Google Analytics does not end: it has more than %d pages", MOST_PAGES));
+}
+
 /*
  * One page of a list; NULL if the API does not answer: it is switched off, or not
  * allowed for the client's project.  *refusal is the call then.
@@ -153,7 +175,7 @@ list_page(ConnectorSession *session, GoogleApi api, const char *path, bool first
 	call->whole = true;
 	http_wait(call);
 	if (first && call->status >= 400 && call->status < 500 && call->status != 401 && call->status != 429 &&
-		!(call->status == 403 && is_usage_limit(error_of(call))))
+		!(call->status == 403 && is_usage_limit(error_of(call), false)))
 	{
 		*refusal = call;
 		return NULL;
@@ -165,14 +187,13 @@ static bool
 list_properties(ConnectorSession *session, List **entities, HttpCall **refusal)
 {
 	char	   *token = NULL;
-	bool		first = true;
+	int			pages = 0;
 
 	do
 	{
 		char	   *path = psprintf("/v1beta/accountSummaries?pageSize=%d%s%s", PROPERTIES_PAGE, token ? "&pageToken=" : "",
 									token ? url_encode(token) : "");
-		Jsonb	   *page = list_page(session, GOOGLE_ADMIN, path, first, refusal);
-		char	   *next;
+		Jsonb	   *page = list_page(session, GOOGLE_ADMIN, path, pages == 0, refusal);
 		ListCell   *lc;
 		ListCell   *lc2;
 
@@ -192,13 +213,8 @@ list_properties(ConnectorSession *session, List **entities, HttpCall **refusal)
 					*entities = add_entity(*entities, name, psprintf("%s - %s", account ? account : "", label ? label : name));
 			}
 		}
-		next = jsonb_get_text(page, "nextPageToken");
-		if (next != NULL && token != NULL && strcmp(next, token) == 0)
-			ereport(ERROR,
-					appflow_error(WF_CONNECTOR),
-					errmsg("the list of properties of Google Analytics does not end: a page is followed by itself"));
-		token = next;
-		first = false;
+		token = jsonb_get_text(page, "nextPageToken");
+		check_pages(++pages);
 	} while (token != NULL && token[0] != '\0');
 	return true;
 }
@@ -232,6 +248,7 @@ list_views(ConnectorSession *session, List **entities, HttpCall **refusal)
 {
 	int64		start = 1;
 	int64		total;
+	int			pages = 0;
 
 	do
 	{
@@ -250,6 +267,7 @@ list_views(ConnectorSession *session, List **entities, HttpCall **refusal)
 		if (!jsonb_get_int64(page, "totalResults", &total) || items == NIL)
 			break;
 		start += list_length(items);
+		check_pages(++pages);
 	} while (start <= total);
 	return true;
 }

@@ -360,6 +360,20 @@ compile_catalog(FlowPlan *plan, Jsonb *definition, List **problems)
 				"names of tables would be longer than %d characters", GLUE_MAX_NAME);
 }
 
+List *
+plan_source_fields(const FlowPlan *plan)
+{
+	List	   *fields = NIL;
+
+	for (int i = 0; i < plan->nslots; i++)
+	{
+		/* what only filters name would make other records of some sources */
+		if (!plan->slots[i].derived && (plan->slots[i].named || !plan->source.connector->grouping))
+			fields = lappend(fields, plan->slots[i].name);
+	}
+	return fields;
+}
+
 FlowPlan *
 flow_compile(Jsonb *definition)
 {

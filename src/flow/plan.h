@@ -158,6 +158,9 @@ extern FlowPlan *flow_compile(Jsonb *definition);
 /* Do the records of the source come with files? */
 extern bool plan_brings_files(const FlowPlan *plan);
 
+/* The fields of the source that a run asks for (of char *), besides those of Map_all. */
+extern List *plan_source_fields(const FlowPlan *plan);
+
 /* Note what is wrong with a definition: prefix, then the words. */
 extern void compile_problem(List **problems, const char *prefix, const char *fmt,...) pg_attribute_printf(3, 4);
 

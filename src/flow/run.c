@@ -176,11 +176,7 @@ read_request(const FlowRun *run)
 		request->need_types = true;
 		request->sample_records = SAMPLE_ALL;
 	}
-	for (int i = 0; i < plan->nslots; i++)
-	{
-		if (!plan->slots[i].derived && (plan->slots[i].named || !plan->source.connector->grouping))
-			request->fields = lappend(request->fields, plan->slots[i].name);
-	}
+	request->fields = plan_source_fields(plan);
 	return request;
 }
 

@@ -135,16 +135,10 @@ appflow_flow_plan(PG_FUNCTION_ARGS)
 	FlowRow    *flow = operation_flow(text_to_cstring(PG_GETARG_TEXT_PP(0)), false);
 	FlowPlan   *plan = flow_compile(flow->definition);
 	PlanRows	rows = {.result = (ReturnSetInfo *) fcinfo->resultinfo};
-	List	   *fields = NIL;
 	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
-	for (int i = 0; i < plan->nslots; i++)
-	{
-		if (!plan->slots[i].derived)
-			fields = lappend(fields, plan->slots[i].name);
-	}
-	add_row(&rows, "Read", 0, fields, NULL,
+	add_row(&rows, "Read", 0, plan_source_fields(plan), NULL,
 			psprintf("%s%s", end_name(&plan->source), plan->map_all ? ", all fields" : ""));
 	foreach(lc, plan->filters)
 	{
