@@ -66,6 +66,14 @@ $app->control('set', { off => 0, disabled => 0, viewPage => 1000 });
 $app->control('seed', { properties => 3, views => 2 });
 forget();
 
+$app->control('set', { limited => 2 });
+is(scalar @{ $app->entities('site')->{Objects} }, 5, 'a rate of requests that is too high');
+forget();
+$app->control('set', { limited => 1, reason => 'dailyLimitExceeded' });
+like($app->error_of("SELECT appflow.list_connector_entities('{\"connectorProfileName\": \"site\"}')"), qr/^WF429: .*User Rate Limit Exceeded/s, '... and one for the day, which is told');
+$app->control('set', { limited => 0 });
+forget();
+
 my $fields = $app->fields('site', 'properties/1001');
 is(join(' ', map { "$_:" . $fields->{$_}{supportedFieldTypeDetails}{v1}{fieldType} } qw(startDate date dateHour city customEvent:plan activeUsers totalRevenue averageSessionDuration)),
 	'startDate:Date date:Date dateHour:DateTime city:String customEvent:plan:String activeUsers:Long totalRevenue:Double averageSessionDuration:Double', 'fields of a property');
@@ -124,6 +132,7 @@ $app->control('reset');
 $run = table('properties/1001', [qw(country activeUsers)], 'country text, "activeUsers" int', filters => [ between('date', '2024-01-09', '2024-01-21') ]);
 is($app->sql(qq(SELECT count(*) FROM (SELECT country, count(DISTINCT usr) FROM fact WHERE date > '2024-01-09' AND date < '2024-01-21' GROUP BY 1 EXCEPT SELECT * FROM $run->{table}) x)), 0, 'BETWEEN on the date is the window') or diag(AppflowTest::RestApps::told($run));
 is($app->sql("SELECT count(*) FROM $run->{table}"), $app->sql(q(SELECT count(DISTINCT country) FROM fact WHERE date > '2024-01-09' AND date < '2024-01-21')), '... and no group');
+is($app->sql("SELECT fields FROM appflow.flow_plan('$run->{name}') WHERE action = 'Read'"), '{country,activeUsers}', '... as the plan of the flow says');
 like(body(qr/runReport/), qr/"startDate":"2024-01-10","endDate":"2024-01-20"\}\],"dimensions":\[\{"name":"country"\}\]/, '... asked so: both ends are outside');
 $run = table('properties/1001', [qw(country activeUsers)], 'country text, "activeUsers" int', filters => [ between('date', '2024-01-09T12:00:00Z', '2024-01-21T00:00:00Z', 'datetime') ]);
 like(body(qr/runReport/, -1), qr/"startDate":"2024-01-10","endDate":"2024-01-20"/, '... also of moments');
@@ -186,6 +195,8 @@ $app->control('seed', { events => 3000 });
 
 # ---------------------------------------------------------------- limits
 
+$run = $app->pull('site', 'properties/1001', [], to => 'JSON', tasks => [ { taskType => 'Map_all', sourceFields => [] } ]);
+like($run->{message} // $run->{refused}, qr/not all fields of entity "properties\/1001" can be read at once/, 'all fields');
 fails('ten dimensions', qr/^Error: .*at most 9 dimensions/s, 'properties/1001', [qw(date country city deviceCategory eventName pagePath sessionSource browser language operatingSystem)]);
 fails('eleven metrics', qr/^Error: .*at most 10 metrics/s, 'properties/1001', [qw(activeUsers totalUsers newUsers sessions eventCount screenPageViews totalRevenue purchaseRevenue averageSessionDuration engagementRate bounceRate)]);
 fails('no metric of a view', qr/^Error: .*needs a metric/s, 'ga:9001', ['ga:country']);

@@ -108,6 +108,8 @@ sub fails
 	$app->control('reset');
 }
 fails('... but not if it is not mapped: the records would be others', qr/^Error: .*cannot evaluate a condition on "keyword"/s, [qw(app adn_cost)], filters => [ window('2024-01-01', '2024-01-31'), equal('keyword', 'k7') ]);
+$run = $app->pull('ads', 'report', [], to => 'JSON', tasks => [ window('2024-01-01', '2024-01-31'), { taskType => 'Map_all', sourceFields => [] } ]);
+like($run->{message} // $run->{refused}, qr/not all fields of entity "report" can be read at once/, 'all fields');
 fails('no window', qr/^Error: .*nothing says on which day/s, [qw(app adn_cost)], filters => []);
 fails('half a window that is read', qr/^Error: .*"end_date".*needs a condition/s, [qw(end_date adn_cost)], filters => [ equal('start_date', '2024-01-01', 'date') ]);
 fails('days and months', qr/^Error: .*one of "date" and "month"/s, [qw(date month adn_cost)]);

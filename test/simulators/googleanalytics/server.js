@@ -5,7 +5,7 @@
 //
 // The client planted-client / planted-client-secret has the refresh token planted-refresh; access tokens are good until /control/expire, and
 // planted-google (or ya29.a0 with 1//04) is one from the beginning. See ../rest/service.js. /control/seed {"events": n, "from": date, "properties": n, "views": n}.
-// /control/set: max (rows of a page), today, other, thresholds, sampled, restricted, grow (rows added after each page), off (views are switched off),
+// /control/set: max (rows of a page), today, other, thresholds, sampled, restricted, grow (rows added after each page), off (views are switched off), limited (the next requests of the Management API are too many, for a reason),
 // disabled (the Admin API is), swap (columns in another order).
 //
 // Requests are held against Google's own types: what they do not have is refused, as Google does.

@@ -106,6 +106,11 @@ function one(google, request, tools) {
 // the answer to a request of Universal Analytics; undefined: it is none
 function views(google, request, tools) {
   const { method, path, query } = request
+  if (path.startsWith('/analytics/v3/') && google.settings.limited > 0) {
+    google.settings.limited--
+    const message = 'User Rate Limit Exceeded'
+    return { status: 403, body: { error: { errors: [{ domain: 'usageLimits', reason: google.settings.reason || 'userRateLimitExceeded', message }], code: 403, message } } }
+  }
   if (path === '/analytics/v3/management/accountSummaries' && method === 'GET') return { status: 200, body: summaries(google, query) }
   if (path === '/analytics/v3/metadata/ga/columns' && method === 'GET') return { status: 200, body: columns() }
   if (path !== '/v4/reports:batchGet' || method !== 'POST') return undefined
