@@ -302,7 +302,7 @@ mismatch(const MetricWriter *writer, const char *words)
 {
 	ereport(ERROR,
 			appflow_error(WF_VALIDATION),
-			errmsg("the flow does not fit %s: %s", writer->what, words));
+			errmsg("the flow does not fit %s: %s", writer->what, aws_clean_line(words)));
 }
 
 static int
