@@ -33,7 +33,7 @@
 /* characters of a message that the reference has room for */
 #define MAX_MESSAGE 2048
 
-/* put before the name of a partition key that a column has */
+/* put before the name of a partition key that a column or another key has */
 #define KEY_PREFIX "partition_"
 
 typedef struct Registration
@@ -172,12 +172,25 @@ make_columns(const Registration *registration)
 	return columns;
 }
 
+static bool
+has_key(List *keys, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		if (strcmp(lfirst(lc), name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static List *
 add_key(const Registration *registration, List *keys, const char *name)
 {
 	char	   *key = lower(name);
 
-	while (has_column(registration->columns, key))
+	while (has_column(registration->columns, key) || has_key(keys, key))
 		key = psprintf(KEY_PREFIX "%s", key);
 	return lappend(keys, key);
 }

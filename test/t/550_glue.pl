@@ -188,6 +188,12 @@ is(statuses('csv7'), 'acme_appflow_csv7_1 Successful 0 Successful 1, acme_appflo
 my $last = catalogue()->{ 'acme_appflow_csv7_' . epoch('csv7') . '_latest' };
 is(rows($last, 'a', 'kind', 'a'), 'x,1,"2"\\n; x,3; new,4; null,\\', 'the latest is the folder, with what was there before');
 
+$run = $flows->move(definition => definition(flow => 'years9', from => 'JSON', to => 'PARQUET', tasks => [ map_all(), partition('Year', 'execution_id') ],
+	output => { prefixConfig => { prefixType => 'PATH', prefixFormat => 'YEAR' } }, input => qq({"Year": 1999, "execution_id": "e", "month": 1}\n)));
+my $years = catalogue()->{acme_appflow_years9_1};
+is_deeply([ $years->{order}, $years->{keys} ], [ ['month'], [qw(year execution_id partition_year partition_execution_id)] ], 'keys of the task that the path has, too');
+is(rows($years, 'month', qw(partition_year partition_execution_id month)), '1999,e,1', 'with their values') or diag explain $years;
+
 # ---------- many partitions, in batches; a run without records ----------
 
 $run = $flows->move(definition => definition(flow => 'many8', from => 'JSON', to => 'PARQUET', tasks => [ mapping('k'), mapping('v'), partition('k') ],
