@@ -280,7 +280,7 @@ redshift_connect(ConnectorSession *session, const char *url)
 		keys[i] = parameters[i][0];
 		values[i] = parameters[i][1];
 	}
-	if (address.plain && policy_name_place(found) == POLICY_PUBLIC)
+	if (address.plain && policy_name_place(strchr(found, ':') == NULL ? found : psprintf("[%s]", found)) == POLICY_PUBLIC)
 		ereport(ERROR,
 				appflow_error(WF_VALIDATION),
 				errmsg("databaseUrl of connector profile \"%s\" asks for no TLS (ssl=false)", session->profile_name),

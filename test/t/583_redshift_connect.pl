@@ -4,6 +4,8 @@
 use strict;
 use warnings;
 
+use IO::Socket::INET;
+use IO::Socket::IP;
 use IPC::Run;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
@@ -18,14 +20,14 @@ foreach my $name (qw(authority other))
 	run_log([ 'openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', "/CN=$name", '-addext', 'subjectAltName=DNS:fine.test', '-keyout', "$place/$name.key", '-out', "$place/$name" ]) or die 'openssl';
 }
 run_log([ 'cc', '-shared', '-fPIC', '-o', "$place/resolver.so", "$tests/simulators/http/resolver.c", '-ldl' ]) or die 'cc';
-append_to_file("$place/hosts", "fine.test 127.0.0.1\nwrong.test 127.0.0.1\nsilent.test 127.0.0.1\n");
+append_to_file("$place/hosts", "fine.test 127.0.0.1\nwrong.test 127.0.0.1\nsilent.test 127.0.0.1\nsix.test ::1\n");
 
 my $database = PostgreSQL::Test::Cluster->new('database');
 $database->init;
 chmod 0600, "$place/authority.key";
-$database->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1'\nssl = on\nssl_cert_file = '$place/authority'\nssl_key_file = '$place/authority.key'\nlog_connections = on\n");
+$database->append_conf('postgresql.conf', "listen_addresses = '127.0.0.1, ::1'\nssl = on\nssl_cert_file = '$place/authority'\nssl_key_file = '$place/authority.key'\nlog_connections = on\n");
 unlink $database->data_dir . '/pg_hba.conf';
-append_to_file($database->data_dir . '/pg_hba.conf', "local all all trust\nhostssl all ssl_only 127.0.0.1/32 scram-sha-256\nhost all loader 127.0.0.1/32 scram-sha-256\n");
+append_to_file($database->data_dir . '/pg_hba.conf', "local all all trust\nhostssl all ssl_only 127.0.0.1/32 scram-sha-256\nhost all loader 127.0.0.1/32 scram-sha-256\nhost all loader ::1/128 scram-sha-256\n");
 $database->start;
 my $port = $database->port;
 # connections by TCP go to the port itself, whatever PostgreSQL::Test::Cluster listens on
@@ -82,6 +84,12 @@ like(tables(fine(), "SET appflow.ca_bundle = '$place/nowhere'"), qr/^WF502: coul
 is(tables(profile("fine.test:$port/dev?ssl=false")), $there, 'no TLS at an address of this machine');
 like(tables(profile("fine.test:$port/dev?ssl=false", 'ssl_only')), qr/^WF(401|502): could not connect to Redshift .*no pg_hba.conf entry/, 'it is none');
 like(tables(profile("fine.test:$port/dev", 'loader', 'wrong')), qr/^WF401: could not connect to Redshift .*password authentication failed/, 'a wrong password, and no other is tried');
+
+SKIP: {
+	skip 'this machine has no IPv6', 2 if !IO::Socket::IP->new(LocalHost => '::1', Listen => 1);
+	is(tables(profile("six.test:$port/dev")), $there, 'an address of IPv6');
+	is(tables(profile("six.test:$port/dev?ssl=false")), $there, 'which is this machine\'s own, too');
+}
 
 # ---------- names ----------
 
