@@ -251,6 +251,10 @@ check_template(Parser *parser, const char *template, unsigned may)
 			return fail(parser, "a brace is closed that was not opened; \"}}\" means a brace");
 		if (piece.value && !check_value(parser, &piece, may))
 			return false;
+		if (piece.value && strncmp(piece.text, "ago.", 4) == 0 &&
+			(piece.length > 13 || strspn(piece.text + 4, "0123456789") != piece.length - 4))
+			return fail(parser, "{%.*s} does not say how many seconds ago", (int) (piece.length > 40 ? 40 : piece.length),
+						piece.text);
 	}
 	return true;
 }

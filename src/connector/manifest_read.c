@@ -34,6 +34,8 @@ typedef struct Column
 	Cell	   *constant;		/* or this for all */
 	bool		unnested;		/* or what is at this place of the arrays within the record */
 	UnnestPlace place;
+	const JsonTree *shown;		/* what the row before had there, and its cell: rows share them */
+	Cell		shown_cell;
 	FieldType	type;
 	ManifestFormat format;		/* of times; FORMAT_ISO: as they are */
 	const char *null;			/* a text that means null, or NULL */
@@ -579,6 +581,14 @@ cut(ManifestReader *reader, Batch *batch)
 
 /* ---------- records within records ---------- */
 
+/* cells are of a batch, and trees of a record */
+static void
+forget_shown(ManifestReader *reader)
+{
+	for (int i = 0; i < reader->ncolumns; i++)
+		reader->columns[i].shown = NULL;
+}
+
 static void
 begin_within(ManifestReader *reader)
 {
@@ -586,6 +596,7 @@ begin_within(ManifestReader *reader)
 		reader->base_cells[i] = &reader->outer->columns[reader->bases[i]][reader->outer_row];
 	unnest_begin(reader->unnest, reader->base_cells, reader->outer, reader->outer_row);
 	reader->within = true;
+	forget_shown(reader);
 }
 
 /* a row of what the arrays have now, and of what is beside them */
@@ -594,7 +605,7 @@ add_row(ManifestReader *reader, Batch *batch)
 {
 	for (int i = 0; i < batch->ncolumns; i++)
 	{
-		const Column *column = i < reader->ncolumns ? &reader->columns[i] : NULL;
+		Column	   *column = i < reader->ncolumns ? &reader->columns[i] : NULL;
 		const JsonTree *tree;
 
 		if (column == NULL || !column->unnested)
@@ -603,7 +614,10 @@ add_row(ManifestReader *reader, Batch *batch)
 			continue;
 		}
 		tree = unnest_value(reader->unnest, &column->place);
-		batch->columns[i][batch->nrows] = tree == NULL ? cell_null() : manifest_cell(tree, batch);
+		if (tree == NULL || tree != column->shown)
+			column->shown_cell = tree == NULL ? cell_null() : manifest_cell(tree, batch);
+		column->shown = tree;
+		batch->columns[i][batch->nrows] = column->shown_cell;
 	}
 	batch->nrows++;
 }
@@ -612,6 +626,7 @@ add_row(ManifestReader *reader, Batch *batch)
 static bool
 next_within(ManifestReader *reader, Batch *batch)
 {
+	forget_shown(reader);
 	while (batch->nrows == 0)
 	{
 		if (reader->outer_row == reader->outer->nrows)

@@ -89,6 +89,7 @@ is(moody({ status => 'error', error => 'no such query', data => {} }), 'WF502: n
 
 foreach my $case ([ 'key', 'entities[0].read.unnest: it does not go with paging of the kinds key and time', unnest => ['a'], parameters => { after => '{cursor}' }, paging => { kind => 'key', next => 'id' } ],
 	[ 'empty', 'entities[0].read.unnest: a step names no array', unnest => [ [] ] ], [ 'record', 'entities[0].read.unnest: "" is not the path of an array', unnest => [''] ],
+	[ 'ago', '{ago.1h} does not say how many seconds ago', parameters => { from => '{ago.1h}' } ],
 	[ 'text', 'entities[0].read.unnest: this must be an array, not text', unnest => 'a' ])
 {
 	my ($name, $problem, %read) = @$case;
