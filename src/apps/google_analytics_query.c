@@ -506,7 +506,7 @@ require_fields(Builder *builder, const Filter *filter)
 			errmsg("Google Analytics cannot evaluate a condition on \"%s\" of %s, which is not among the fields that are read",
 				   filter->field, builder->report->what),
 			field == NULL ? 0 : errdetail("To read it besides would make other records: they are groups by what is read."),
-			field == NULL ? 0 : errhint("Read \"%s\" too, or say the condition by BETWEEN on the date.", filter->field));
+			field == NULL ? 0 : errhint("Read \"%s\" too.", filter->field));
 }
 
 /* ---------- the window ---------- */
@@ -692,8 +692,7 @@ google_report(ReadRequest *request, const Schema *described, bool planning)
 	initStringInfo(&body);
 	append_window(&builder, &body);
 	append_names(&body, "dimensions", "name", report->dimensions, report->ndimensions);
-	append_names(&body, "metrics", report->view ? "expression" : "name", report->metrics,
-				 report->nmetrics);
+	append_names(&body, "metrics", report->view ? "expression" : "name", report->metrics, report->nmetrics);
 	append_filters(&body, report, builder.of_dimensions, "dimension");
 	append_filters(&body, report, builder.of_metrics, "metric");
 	order = order_of(&builder, request);
@@ -710,12 +709,16 @@ google_report_path(const GoogleReport *report)
 	return report->view ? "/v4/reports:batchGet" : psprintf("/v1beta/%s:runReport", report->entity);
 }
 
+/*
+ * Groups without anything to count are asked for, too: otherwise which groups there are
+ * would depend on what is counted, and nothing would ever be equal to 0.
+ */
 char *
 google_report_body(const GoogleReport *report, int64 offset, int64 size, const char *token)
 {
 	if (report->view)
-		return psprintf("{\"reportRequests\":[{\"viewId\":\"%s\",%s,\"samplingLevel\":\"LARGE\",\"hideTotals\":true,"
+		return psprintf("{\"reportRequests\":[{\"viewId\":\"%s\",%s,\"includeEmptyRows\":true,\"samplingLevel\":\"LARGE\",\"hideTotals\":true,"
 						"\"hideValueRanges\":true,\"pageSize\":" INT64_FORMAT "%s%s}]}", report->entity + 3, report->body, size,
 						token == NULL ? "" : ",\"pageToken\":", token == NULL ? "" : quoted(token));
-	return psprintf("{%s,\"limit\":\"" INT64_FORMAT "\",\"offset\":\"" INT64_FORMAT "\"}", report->body, size, offset);
+	return psprintf("{%s,\"keepEmptyRows\":true,\"limit\":\"" INT64_FORMAT "\",\"offset\":\"" INT64_FORMAT "\"}", report->body, size, offset);
 }

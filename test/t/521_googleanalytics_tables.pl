@@ -108,6 +108,13 @@ same('a view: ORDER BY a metric, LIMIT', 'SELECT ga_date, ga_sessions FROM site.
 like(body(), qr/"sortOrder":"DESCENDING"\}.*"pageSize":5\b/, '... is sent');
 is($app->sql('SELECT count(*) FROM (SELECT country, sessions FROM site.shop LIMIT 0) x'), 0, 'LIMIT 0');
 
+foreach my $table ('shop WHERE total_revenue = 0', 'old WHERE ga_transaction_revenue <= 0')
+{
+	my $prefix = $table =~ /ga_/ ? 'ga_' : '';
+	same("groups without anything to count: $table", "SELECT ${prefix}date, ${prefix}city FROM site.$table ORDER BY 1, 2", 'SELECT date, city FROM fact GROUP BY 1, 2 HAVING sum(revenue) = 0 ORDER BY 1, 2');
+}
+cmp_ok($app->sql('SELECT count(*) FROM (SELECT date, city FROM fact GROUP BY 1, 2 HAVING sum(revenue) = 0) x'), '>', 10, '... there are such');
+
 # the same groups here; all columns are named by each query, so that they are the same groups there
 $app->sql(q(
 	CREATE TABLE here AS SELECT date, country, city, plan, count(DISTINCT usr) AS users, count(DISTINCT session) AS sessions, sum(revenue) AS revenue FROM fact GROUP BY 1, 2, 3, 4;

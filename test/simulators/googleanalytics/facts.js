@@ -35,8 +35,8 @@ const measures = {
   share: { make: () => ({ n: 0, s: 0 }), add: (a, e) => { a.n++; a.s += e.eventName === 'scroll' ? 1 : 0 }, value: (a) => a.s / a.n }
 }
 
-// rows {dimensions: [text], metrics: [number]} of the events that keep() says, without those whose metrics are all 0
-function report(events, dimensions, metrics, keep) {
+// rows {dimensions: [text], metrics: [number]} of the events that keep() says, those whose metrics are all 0 only with empty
+function report(events, dimensions, metrics, keep, empty) {
   const groups = new Map()
   for (const e of events) {
     if (!keep(e)) continue
@@ -46,7 +46,7 @@ function report(events, dimensions, metrics, keep) {
     metrics.forEach((name, i) => measures[name].add(group.sums[i], e))
   }
   const rows = [...groups.values()].map(({ dimensions, sums }) => ({ dimensions, metrics: sums.map((sum, i) => measures[metrics[i]].value(sum)) }))
-  return metrics.length === 0 ? rows : rows.filter((row) => row.metrics.some((value) => value !== 0))
+  return empty || metrics.length === 0 ? rows : rows.filter((row) => row.metrics.some((value) => value !== 0))
 }
 
 // code points, not units of UTF-16

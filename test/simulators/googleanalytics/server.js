@@ -251,7 +251,7 @@ class Google {
     // of a metric that only filters there is a value too, but no column
     const filtered = Object.keys(metrics).filter((name) => !counted.includes(name) && JSON.stringify(body.metricFilter || '').includes(`"${name}"`))
     if (filtered.length > 0) refuse(`Metric ${filtered[0]} of the metric filter is not in the request`)
-    let rows = report(this.events, asked, counted.map((name) => metrics[name][0]), (e) => e.date >= from && e.date <= to && keep((name) => e[name]))
+    let rows = report(this.events, asked, counted.map((name) => metrics[name][0]), (e) => e.date >= from && e.date <= to && keep((name) => e[name]), body.keepEmptyRows === true)
     rows = rows.filter((row) => having((name) => row.metrics[counted.indexOf(name)]))
     sort(rows, order)
     const part = rows.slice(offset, offset + Math.min(limit, this.settings.max || 250000))

@@ -86,7 +86,7 @@ function one(google, request, tools) {
     if (!asked.includes(fieldName) && !counted.includes(fieldName)) refuse(`Unknown or invalid sort key: ${fieldName}`)
     return { ...(asked.includes(fieldName) ? { dimension: asked.indexOf(fieldName) } : { metric: counted.indexOf(fieldName) }), desc: sortOrder === 'DESCENDING' }
   })
-  let rows = report(google.events, asked.map((name) => dimensions[name]), counted.map((name) => metrics[name][0]), (e) => e.date >= from && e.date <= to && keep((name) => e[dimensions[name]]))
+  let rows = report(google.events, asked.map((name) => dimensions[name]), counted.map((name) => metrics[name][0]), (e) => e.date >= from && e.date <= to && keep((name) => e[dimensions[name]]), request.includeEmptyRows === true)
   rows = rows.filter((row) => having((name) => row.metrics[counted.indexOf(name)]))
   sort(rows, order)
   const part = rows.slice(offset, offset + Math.min(size, google.settings.max || 100000))
