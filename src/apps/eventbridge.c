@@ -254,6 +254,15 @@ put_entries(EventWriter *writer, Entry *entries, int count, const RecordSet *set
 					appflow_error(WF_CONNECTOR),
 					errmsg(NAME " told of %d entries when %d were put", list_length(results), count));
 		writer->base.uncertain = 0;
+
+		/* all are counted before the first is told, which may end the run */
+		for (int i = 0; i < count; i++)
+		{
+			if (jsonb_get_text(list_nth(results, i), "ErrorCode") != NULL)
+				continue;
+			writer->base.records++;
+			writer->base.bytes += entries[i].bytes;
+		}
 		for (int i = 0; i < count; i++)
 		{
 			Jsonb	   *result = list_nth(results, i);
@@ -265,8 +274,6 @@ put_entries(EventWriter *writer, Entry *entries, int count, const RecordSet *set
 			{
 				Cell		cell = id == NULL ? cell_null() : cell_text(CELL_STRING, id, strlen(id));
 
-				writer->base.records++;
-				writer->base.bytes += entries[i].bytes;
 				if (outcomes->accept != NULL)
 					outcomes->accept(outcomes->arg, set->batch, entries[i].row, &cell);
 			}

@@ -402,17 +402,27 @@ send_batch(RowWriter *writer, const RecordSet *set, const Outcomes *outcomes)
 	for (int i = 0; i < writer->count; i++)
 	{
 		char	   *id = psprintf("%d", i + 1);
-		char	   *row_id = jsonb_get_text(created, id);
-		Jsonb	   *failure = failed_item(failed, id);
 
-		if (row_id != NULL || failure != NULL)
-			writer->base.uncertain--;
+		/* all are counted before the first is told, which may end the run */
+		if (jsonb_get_text(created, id) != NULL)
+		{
+			writer->base.records++;
+			writer->base.bytes += writer->sizes[i];
+		}
+		else if (failed_item(failed, id) == NULL)
+			continue;
+		writer->base.uncertain--;
+	}
+	for (int i = 0; i < writer->count; i++)
+	{
+		char	   *id = psprintf("%d", i + 1);
+		char	   *row_id = jsonb_get_text(created, id);
+		Jsonb	   *failure = row_id != NULL ? NULL : failed_item(failed, id);
+
 		if (row_id != NULL)
 		{
 			Cell		cell = cell_text(CELL_STRING, row_id, strlen(row_id));
 
-			writer->base.records++;
-			writer->base.bytes += writer->sizes[i];
 			if (outcomes->accept != NULL)
 				outcomes->accept(outcomes->arg, set->batch, writer->rows[i], &cell);
 		}

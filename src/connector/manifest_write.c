@@ -84,12 +84,21 @@ reject_row(ManifestWriter *writer, uint32 index, const char *code, const char *m
 	MemoryContextSwitchTo(old);
 }
 
+/* it is known what has become of one of the records that were sent */
+static void
+settle(ManifestWriter *writer)
+{
+	if (writer->base.uncertain > 0)
+		writer->base.uncertain--;
+}
+
 /* one of those sent */
 static void
 reject(ManifestWriter *writer, uint32 position, const char *code, const char *message)
 {
 	MemoryContext old;
 
+	settle(writer);
 	if (position >= writer->nheld)
 	{
 		reject_row(writer, writer->sent[position], code, message);
@@ -107,6 +116,7 @@ accept(ManifestWriter *writer, uint32 position, const char *id)
 	Cell		result = id == NULL ? cell_null() : cell_text(CELL_STRING, id, (uint32) strlen(id));
 	MemoryContext old = MemoryContextSwitchTo(writer->caller);
 
+	settle(writer);
 	writer->base.records++;
 	if (writer->outcomes->accept != NULL && position >= writer->nheld)
 		writer->outcomes->accept(writer->outcomes->arg, writer->set->batch, writer->set->rows[writer->sent[position]], &result);
@@ -404,9 +414,13 @@ send_records(ManifestWriter *writer)
 	writer->values.ids = writer->joined_ids.len == 0 ? NULL : writer->joined_ids.data;
 	call = manifest_make_call(writer->session, &writer->call, &writer->values, TURN_FIRST, NIL);
 	call->whole = true;
+	writer->base.uncertain = writer->nsent;
 	http_wait(call);
+	if (call->status >= 400 && call->status < 500)
+		writer->base.uncertain = 0;
 	writer->base.bytes += call->body_length;
 	finish_call(writer, call);
+	writer->base.uncertain = 0;
 	http_close(call);
 	MemoryContextReset(writer->per_call);
 }
