@@ -160,7 +160,8 @@ judge(HttpCall *call, bool retry, void *arg)
 		case REMEDY_NONE:
 			break;
 		case REMEDY_SESSION:
-			if (state->renewed || guard->renew == NULL)
+			/* of a 401 the guard is told anyway */
+			if (state->renewed || call->status == 401 || guard->renew == NULL)
 				return false;
 			state->renewed = true;
 			return guard->renew(call, guard->arg);
