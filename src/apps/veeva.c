@@ -191,30 +191,30 @@ pause_asked(HttpCall *call, void *authenticator)
 	return remaining != NULL && strcmp(remaining, "0") == 0 ? BURST_PAUSE : -1;
 }
 
+void
+veeva_check(ConnectorSession *session, HttpCall *call, const char *what)
+{
+	const CallState *state = call->arg;
+
+	if (state->failed)
+		session_raise_as(session, call, exception_of(state->type), what, state->type, state->message);
+	if (call->status >= 300)
+		session_raise(session, call, what, NULL, NULL);
+}
+
 bool
 veeva_refused(ConnectorSession *session, HttpCall *call, const char *what, const char **type,
 			  const char **message)
 {
 	const CallState *state = call->arg;
+	bool		about_it = state->failed && state->remedy == REMEDY_NONE &&
+		(exception_of(state->type) == WF_CONNECTOR || strcmp(state->type, "INSUFFICIENT_ACCESS") == 0);
 
-	if (!state->failed && call->status >= 300)
-		session_raise(session, call, what, NULL, NULL);
-	if (state->failed)
-	{
-		*type = state->type;
-		*message = state->message;
-	}
-	return state->failed;
-}
-
-void
-veeva_check(ConnectorSession *session, HttpCall *call, const char *what)
-{
-	const char *type;
-	const char *message;
-
-	if (veeva_refused(session, call, what, &type, &message))
-		session_raise_as(session, call, exception_of(type), what, type, message);
+	if (!about_it)
+		veeva_check(session, call, what);
+	*type = state->type;
+	*message = state->message;
+	return about_it;
 }
 
 /* ---------- calls ---------- */

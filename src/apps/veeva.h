@@ -34,7 +34,10 @@ extern HttpCall *veeva_call(ConnectorSession *session, const char *method, const
  */
 extern void veeva_check(ConnectorSession *session, HttpCall *call, const char *what);
 
-/* The same, but tells type and message; false if nothing is wrong.  A status >= 300 is raised. */
+/*
+ * The same, but what is wrong with what was asked for, not with the session or the
+ * service, is told by its type and message (may be NULL); false if nothing is wrong.
+ */
 extern bool veeva_refused(ConnectorSession *session, HttpCall *call, const char *what, const char **type,
 						  const char **message);
 

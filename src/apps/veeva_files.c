@@ -165,7 +165,22 @@ safe_name(const char *told)
 
 /* ---------- one file after another ---------- */
 
-/* Ask for the file at the path; false: Vault does not give it, and says why. */
+/* Does Vault refuse what the call asks for?  Then it says why. */
+static bool
+is_refused(VeevaFiles *files, HttpCall *call)
+{
+	const char *code;
+	const char *message;
+
+	http_wait(call);
+	if (!veeva_refused(files->session, call, files->what, &code, &message))
+		return false;
+	files->base.code = pstrdup(code);
+	files->base.message = psprintf("%s: %s", files->what, session_words(files->session, message != NULL ? message : code));
+	return true;
+}
+
+/* Ask for the file at the path; false: Vault does not give it. */
 static bool
 open_file(VeevaFiles *files)
 {
@@ -173,57 +188,43 @@ open_file(VeevaFiles *files)
 		http_close(files->call);
 	files->call = veeva_call(files->session, "GET", files->path);
 	http_header(files->call, "Accept", "*/*");
-	http_wait(files->call);
-	if (!veeva_refused(files->session, files->call, files->what, &files->base.code, &files->base.message))
-		return true;
-	files->base.message = psprintf("%s: %s", files->what, session_words(files->session, files->base.message != NULL ?
-																	   files->base.message : files->base.code));
-	return false;
+	if (is_refused(files, files->call))
+		return false;
+	if (http_response_header(files->call, "Content-Disposition") == NULL)
+		ereport(ERROR,
+				appflow_error_detail(WF_CONNECTOR, "%s %s answered with status %d.", files->call->method,
+									 http_shown_url(files->call->url), files->call->status),
+				errmsg("the answer of Veeva about %s is no file", files->what),
+				errhint("Is the URL of connector profile \"%s\" right?", files->session->profile_name));
+	return true;
 }
 
 static bool
 begin_file(VeevaFiles *files, const char *folder, char *path)
 {
-	const char *disposition;
 	char	   *name;
 
 	files->path = path;
 	files->breaks = 0;
 	if (!open_file(files))
 		return false;
-	disposition = http_response_header(files->call, "Content-Disposition");
-	if (disposition == NULL)
-		ereport(ERROR,
-				appflow_error_detail(WF_CONNECTOR, "%s %s answered with status %d.", files->call->method,
-									 http_shown_url(files->call->url), files->call->status),
-				errmsg("the answer of Veeva about %s is no file", files->what),
-				errhint("Is the URL of connector profile \"%s\" right?", files->session->profile_name));
-	name = disposition_name(disposition);
+	name = disposition_name(http_response_header(files->call, "Content-Disposition"));
 	files->base.name = psprintf("%s/%s", folder, safe_name(name != NULL ? name : ""));
 	files->base.content_type = http_response_header(files->call, "Content-Type");
 	return true;
 }
 
-/* the types of the version's renditions; false if Vault does not tell, and says why */
+/* the types of the version's renditions; false if Vault does not tell */
 static bool
 list_renditions(VeevaFiles *files)
 {
 	HttpCall   *call = veeva_call(files->session, "GET", psprintf("%s/renditions", files->root));
-	Jsonb	   *answer;
 	ListCell   *lc;
 
 	call->whole = true;
-	http_wait(call);
-	if (veeva_refused(files->session, call, files->what, &files->base.code, &files->base.message))
-	{
-		files->base.code = pstrdup(files->base.code);
-		files->base.message = psprintf("%s: %s", files->what,
-									   session_words(files->session, files->base.message != NULL ? files->base.message : files->base.code));
-		http_close(call);
+	if (is_refused(files, call))
 		return false;
-	}
-	answer = veeva_fetch(files->session, call, files->what);
-	foreach(lc, jsonb_keys(jsonb_get_container(answer, "renditions")))
+	foreach(lc, jsonb_keys(jsonb_get_container(veeva_fetch(files->session, call, files->what), "renditions")))
 	{
 		if (veeva_is_name(lfirst(lc), false))
 			files->types = lappend(files->types, lfirst(lc));

@@ -149,10 +149,15 @@ sub leaves_nothing
 	is($app->sql("SELECT files_written || ' ' || bytes_written FROM appflow.flow_executions WHERE execution_id = '$run->{id}'"), '0 0', '... nor counted');
 	$app->control('reset');
 }
-$app->control('fault?kind=stop&n=9&match=documents/3/.*file');
+$app->control('fault?kind=stop&n=99&match=documents/3/.*file');
 leaves_nothing('a file that always breaks off', qr/^Error: .*request to .*documents\/3\/versions\/1\/0\/file" failed/s, $flows->move(definition => definition({ includeSourceFiles => $true })));
 $app->control('fault?kind=html&match=documents/3/.*file');
 leaves_nothing('a page for people', qr/^Error: .*the answer of Veeva about the files of document 3, version 1\.0 is no file/s, $flows->move(definition => definition({ includeSourceFiles => $true })));
+$app->control('fault?kind=stop&match=documents/3/.*file');
+$app->control('fault?kind=html&match=documents/3/.*file');
+leaves_nothing('... when it is asked for again', qr/^Error: .*is no file/s, $flows->move(definition => definition({ includeSourceFiles => $true })));
+$app->control('fault?kind=failure=UNEXPECTED_ERROR&n=99&match=documents/3/.*file');
+leaves_nothing('a service that does not get well', qr/^Error: .*UNEXPECTED_ERROR: Told to/s, $flows->move(definition => definition({ includeSourceFiles => $true })));
 $app->control('seed', { documents => 450 });
 $app->control('set', { shrink => 200 });
 $app->control('fault?kind=failure=INVALID_DATA&match=pageoffset=400');

@@ -56,7 +56,7 @@ is(scalar @{ $run->{keys} }, 4, '... and is begun anew');
 is(uploads(), 0, '... no upload is left open');
 
 $app->control('reset');
-$app->control('fault?kind=stop&n=9&match=documents/5/.*file');
+$app->control('fault?kind=stop&n=99&match=documents/5/.*file');
 $run = extract();
 is($run->{execution_status}, 'Error', 'the last one always breaks off');
 is(join("\n", @{ $run->{keys} }), '', '... nothing is left');
