@@ -42,6 +42,10 @@ $run = $app->push('desk', 'tickets', sprintf($new, 150), stop => 1);
 like(outcome($run), qr/^Error/, 'failOnFirstDestinationError') or diag(AppflowTest::RestApps::told($run));
 like($run->{message}, qr/Ticket 42 is refused/, '... says what');
 $app->control('set', { reject => {} });
+$app->control('fault?kind=cutjson&match=create_many&skip=1');
+$run = $app->push('desk', 'tickets', sprintf($new, 150));
+like($run->{message}, qr/\(The destination keeps 100 records that were written before\.\) \(Whether the destination has 50 more records is not known: they were on their way\.\)$/, 'an answer that is none: what is known');
+$app->control('reset');
 
 $app->control('seed', { tickets => 250 });
 $app->control('reset');
