@@ -274,7 +274,7 @@ foreach my $key ('flows/run-77/a', 'flows/run-78/b', 'elsewhere/run-77/c')
 		exec 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "SELECT appflow.write_object('out', '$key', contents) FROM medium";
 	}
 	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%$key%' AND pid <> pg_backend_pid() AND wait_event_type = 'Extension'");
-	for (1 .. 50) { last if grep { $_ eq $key } @{ ask('uploads') }; Time::HiRes::sleep(0.1); }
+	for (1 .. 300) { last if grep { $_->{url} =~ /\Q$key\E\?.*partNumber=2/ } @{ ask('log') }; Time::HiRes::sleep(0.1); }
 	value("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%$key%' AND pid <> pg_backend_pid()");
 	waitpid $pid, 0;
 }
