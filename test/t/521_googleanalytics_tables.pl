@@ -64,6 +64,11 @@ same('rows that others lock', 'SELECT country, active_users FROM site.shop ORDER
 is($app->sql('SELECT count(*) FROM (SELECT country, city FROM site.shop) x'), $app->sql('SELECT count(DISTINCT (country, city)) FROM fact'), 'how many groups');
 $app->sql('CREATE FUNCTION countries() RETURNS SETOF record LANGUAGE sql STABLE AS $$ SELECT country, city, active_users FROM site.shop $$');
 same('a function that is inlined', 'SELECT c, sum(u) FROM countries() AS f(c text, t text, u bigint) GROUP BY 1 ORDER BY 1', $sums);
+$app->sql('CREATE MATERIALIZED VIEW kept AS SELECT country, city, active_users FROM site.shop; REFRESH MATERIALIZED VIEW kept');
+same('a materialized view', 'SELECT country, sum(active_users) FROM kept GROUP BY 1 ORDER BY 1', $sums);
+same('rows that are inserted', 'CREATE TEMPORARY TABLE t AS SELECT country, active_users FROM site.shop; INSERT INTO t SELECT country, active_users FROM (SELECT country, city, active_users FROM site.shop) x; SELECT country, sum(active_users) FROM t GROUP BY 1 ORDER BY 1', "SELECT country, sum(sum) FROM (($sums) UNION ALL SELECT country, count(DISTINCT usr) FROM fact GROUP BY 1) x(country, sum) GROUP BY 1 ORDER BY 1");
+same('EXISTS', q(SELECT c FROM (VALUES ('Oslo'), ('Rome'), ('paris')) v(c) WHERE EXISTS (SELECT 1 FROM site.shop WHERE city = c) ORDER BY 1), q(SELECT c FROM (VALUES ('Oslo'), ('Rome'), ('paris')) v(c) WHERE c IN (SELECT city FROM fact) ORDER BY 1));
+same('a cursor', 'BEGIN; DECLARE c CURSOR FOR SELECT country, active_users FROM site.shop ORDER BY country COLLATE "C"; FETCH 2 FROM c', 'SELECT country, count(DISTINCT usr) FROM fact GROUP BY 1 ORDER BY country COLLATE "C" LIMIT 2');
 like($app->error_of('SELECT count(*) FROM site.shop'), qr/^WF400: .*needs a metric or a dimension/s, 'a statement that names none');
 like($app->error_of('SELECT 1 FROM site.shop LIMIT 1'), qr/^WF400: .*needs a metric or a dimension/s, '... also with a limit');
 like($app->error_of('SELECT * FROM site.shop'), qr/^WF400: .*at most 9 dimensions/s, 'all of them');
