@@ -207,6 +207,16 @@ foreign_scan_role(ForeignScan *plan, EState *estate)
 #include "commands/explain_state.h"
 #endif
 
+/* which way a path key sorts, and by which operator: strategies of btree before 18 */
+#if PG_VERSION_NUM >= 180000
+#define pathkey_descends(key) ((key)->pk_cmptype == COMPARE_GT)
+#define pathkey_operator(key, type) \
+	get_opfamily_member_for_cmptype((key)->pk_opfamily, type, type, (key)->pk_cmptype)
+#else
+#define pathkey_descends(key) ((key)->pk_strategy == BTGreaterStrategyNumber)
+#define pathkey_operator(key, type) get_opfamily_member((key)->pk_opfamily, type, type, (key)->pk_strategy)
+#endif
+
 /* a point where vacuum and analyze may be cancelled, and wait; it has an argument from 18 on */
 #if PG_VERSION_NUM >= 180000
 #define vacuum_delay_point_now() vacuum_delay_point(true)

@@ -22,6 +22,7 @@
 
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "compat.h"
 #include "fdw/fdw.h"
 #include "flow/session.h"
 #include "miscadmin.h"
@@ -286,11 +287,10 @@ fdw_order_of(PlannerInfo *root, FdwRelation *relation, List *pathkeys)
 			found = palloc0(sizeof(Order));
 			found->member = member;
 			found->field = field;
-			found->descending = key->pk_strategy == BTGreaterStrategyNumber;
+			found->descending = pathkey_descends(key);
 			found->nulls_first = key->pk_nulls_first;
 			found->collation = key->pk_eclass->ec_collation;
-			found->operator = get_opfamily_member(key->pk_opfamily, em->em_datatype, em->em_datatype,
-												  key->pk_strategy);
+			found->operator = pathkey_operator(key, em->em_datatype);
 			found->expr = em->em_expr;
 			break;
 		}

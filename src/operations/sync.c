@@ -133,13 +133,13 @@ static Jsonb *
 source_config(const char *profile, const char *entity, const char *file_type)
 {
 	CatalogValue values[3];
-	char	   *slash = strchr(entity, '/');
+	const char *slash = strchr(entity, '/');
 	ProfileRow *row;
 
 	if (profile == NULL)
 	{
 		char	   *bucket = slash ? pnstrdup(entity, slash - entity) : pstrdup(entity);
-		char	   *prefix = slash ? slash + 1 : "";
+		const char *prefix = slash ? slash + 1 : "";
 
 		values[0] = catalog_text(bucket);
 		values[1] = catalog_text(prefix[0] ? prefix : NULL);

@@ -78,7 +78,7 @@ database_of(Node *statement, bool *concerned)
 }
 
 /* only who owns a database stops its scheduler: others will be refused by the statement itself */
-static Oid
+static pg_noinline Oid
 owned_database(const char *name)
 {
 	Oid			oid = name != NULL ? get_database_oid(name, true) : InvalidOid;
