@@ -1,4 +1,6 @@
 -- the extension goes in and out, and only into its own schema
+-- the words of the context are those of the server's version
+\set SHOW_CONTEXT never
 CREATE EXTENSION appflow SCHEMA public;
 CREATE EXTENSION appflow;
 SELECT extname, extversion, extnamespace::regnamespace, extrelocatable FROM pg_extension WHERE extname = 'appflow';
