@@ -503,23 +503,6 @@ read_unpacked(void *arg, char *to, size_t room)
 
 /* ---------- lines ---------- */
 
-/* a member of events that the schema did not have; the schema outlives the reader */
-static void
-add_field(ExportReader *reader, Batch *batch)
-{
-	size_t		length;
-	const char *found = json_reader_new_field(reader->json->object, &length);
-	char	   *name = pnstrdup(found, length);
-	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(reader->base.schema));
-
-	(void) schema_add(reader->base.schema, name, FIELD_STRING);
-	(void) batch_add_column(batch);
-	MemoryContextSwitchTo(old);
-	if (!json_reader_add_field(reader->json->object, name, length))
-		out_of_memory();
-	pfree(name);
-}
-
 /* parse what is in the buffer; true if the member is done */
 static bool
 parse(ExportReader *reader, Batch *batch)
@@ -546,7 +529,7 @@ parse(ExportReader *reader, Batch *batch)
 				/* rows before it go first, they have no such column */
 				if (result.rows > 0)
 					return false;
-				add_field(reader, batch);
+				batch_add_found(batch, reader->base.schema, reader->json->object);
 				break;
 			case JSON_ERROR:
 				{

@@ -652,25 +652,12 @@ custom_close(RecordReader *base)
 	MemoryContextDelete(reader->context);
 }
 
-static bool
-has_name(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* whether a field is to be read */
 static bool
 wanted(const ReadRequest *request, const Field *field)
 {
-	return has_name(request->fields, field->name) ||
-		(request->all_fields && !field->write_only && !has_name(request->exclude, field->name));
+	return list_has_text(request->fields, field->name) ||
+		(request->all_fields && !field->write_only && !list_has_text(request->exclude, field->name));
 }
 
 static void

@@ -61,12 +61,6 @@ typedef struct EventWriter
 	double		time;			/* of the run, seconds of the epoch */
 } EventWriter;
 
-static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-}
-
 /* ---------- buses ---------- */
 
 /* "region" of "arn:aws:events:region:account:event-bus/name", or NULL */
@@ -383,8 +377,7 @@ event_open_writer(ConnectorSession *session, WriteRequest *request)
 	writer->what = psprintf("events for bus \"%s\"", writer->bus);
 	writer->time = (double) (request->started_at != 0 ? request->started_at : GetCurrentTimestamp()) / USECS_PER_SEC +
 		(double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
-	writer->buffer = own_in_context(CurrentMemoryContext, free_buffer);
-	writer->buffer->object = palloc0(sizeof(ByteBuffer));
+	writer->buffer = own_buffer(CurrentMemoryContext);
 	writer->base.schema = request->schema;
 	writer->base.put = event_put;
 	writer->base.add_field = event_add_field;

@@ -457,19 +457,6 @@ describe_leads(ConnectorSession *session)
 	return schema;
 }
 
-static bool
-is_text_in(List *texts, const char *text)
-{
-	ListCell   *lc;
-
-	foreach(lc, texts)
-	{
-		if (strcmp(lfirst(lc), text) == 0)
-			return true;
-	}
-	return false;
-}
-
 static Jsonb *
 fetch_object(ConnectorSession *session, const MarketoEntity *entity)
 {
@@ -512,9 +499,9 @@ describe_object(ConnectorSession *session, const MarketoEntity *entity)
 		set_length(field, lfirst(lc));
 		if (jsonb_get_bool(lfirst(lc), "updateable", false))
 			field->writes = ANY_BUT_DELETE;
-		if (is_text_in(searchable, name))
+		if (list_has_text(searchable, name))
 			field->filters = EQUAL;
-		if (is_text_in(dedupe, name))
+		if (list_has_text(dedupe, name))
 		{
 			field->upsert_key = true;
 			field->writes |= WRITES_INSERT | WRITES_UPSERT | WRITES_DELETE;

@@ -64,12 +64,6 @@ struct MarketoImports
 	uint64		sent;
 };
 
-static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-}
-
 static HTAB *
 make_keys(MarketoImports *imports)
 {
@@ -457,10 +451,8 @@ marketo_imports_begin(MarketoWriter *writer)
 	imports->context = CurrentMemoryContext;
 	snprintf(imports->boundary, sizeof(imports->boundary), "appflow%016llx",
 			 (unsigned long long) pg_prng_uint64(&pg_global_prng_state));
-	imports->file = own_in_context(CurrentMemoryContext, free_buffer);
-	imports->file->object = palloc0(sizeof(ByteBuffer));
-	imports->key = own_in_context(CurrentMemoryContext, free_buffer);
-	imports->key->object = palloc0(sizeof(ByteBuffer));
+	imports->file = own_buffer(CurrentMemoryContext);
+	imports->key = own_buffer(CurrentMemoryContext);
 	begin_file(imports);
 	return imports;
 }

@@ -251,19 +251,6 @@ find_numbers(MarketoPlan *plan, const ReadRequest *request, int64 at_most)
 
 /* ---------- fields ---------- */
 
-static bool
-is_listed(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void
 add_field(Schema *schema, const Field *like)
 {
@@ -285,7 +272,7 @@ fields_of(ConnectorSession *session, const ReadRequest *request, const Schema *d
 	{
 		const Field *field = &described->fields[i];
 
-		if (is_listed(request->fields, field->name) || !is_listed(request->exclude, field->name))
+		if (list_has_text(request->fields, field->name) || !list_has_text(request->exclude, field->name))
 			add_field(schema, field);
 	}
 	foreach(lc, request->fields)

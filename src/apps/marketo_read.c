@@ -435,19 +435,6 @@ joined(List *texts, int begin, int count)
 	return list.data;
 }
 
-static bool
-is_in(List *texts, const char *text)
-{
-	ListCell   *lc;
-
-	foreach(lc, texts)
-	{
-		if (strcmp(lfirst(lc), text) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* activities: ten types at a time; deleted leads by themselves */
 static void
 add_activity_series(PagedReader *reader)
@@ -461,7 +448,7 @@ add_activity_series(PagedReader *reader)
 
 	foreach(lc, all)
 	{
-		if (plan->values != NIL && !is_in(plan->values, lfirst(lc)))
+		if (plan->values != NIL && !list_has_text(plan->values, lfirst(lc)))
 			continue;
 		if (strcmp(lfirst(lc), MARKETO_DELETE_LEAD) == 0)
 			deleted = true;

@@ -256,25 +256,6 @@ take_silence(MarketoWriter *writer, HttpCall *call, const char *reason, const ui
 		reject_row(writer, rows[i], MARKETO_UNKNOWN, message);
 }
 
-/* why an attempt that may have reached Marketo has no answer */
-static const char *
-silence(const HttpCall *call)
-{
-	switch (call->failure)
-	{
-		case HTTP_TIMEOUT:
-			return "its answer did not come in time";
-		case HTTP_CUT:
-			return "the connection broke before its answer came";
-		case HTTP_TOO_LARGE:
-			return "its answer was too large";
-		case HTTP_BROKEN:
-			return "its answer could not be read";
-		default:
-			return NULL;
-	}
-}
-
 /* ---------- requests ---------- */
 
 static void
@@ -320,7 +301,7 @@ try_to_send(MarketoWriter *writer, uint32 n, HttpCall **answered)
 	writer->flight = NULL;
 	if (!fine)
 	{
-		if (silence(call) == NULL)
+		if (http_silence(call) == NULL)
 			http_raise(call);
 		return false;
 	}
@@ -333,8 +314,8 @@ doubt_in_words(const MarketoWriter *writer, const HttpCall *call)
 {
 	const MarketoCall *state = marketo_state(call);
 
-	if (silence(call) != NULL)
-		return pstrdup(silence(call));
+	if (http_silence(call) != NULL)
+		return pstrdup(http_silence(call));
 	if (state->doubtful)
 		return psprintf("it answered %s: %s", state->code, session_words(writer->session, state->message != NULL ? state->message : ""));
 	return psprintf("the answer has status %d", call->status);
@@ -586,19 +567,6 @@ marketo_abort(RecordWriter *base)
 
 /* ---------- opening ---------- */
 
-static bool
-is_named(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* fields of the entity: those that dedupe records, or the one that Marketo identifies them by */
 static List *
 marked_fields(const Schema *described, bool id)
@@ -620,7 +588,7 @@ same_names(List *a, List *b)
 
 	foreach(lc, a)
 	{
-		if (!is_named(b, lfirst(lc)))
+		if (!list_has_text(b, lfirst(lc)))
 			return false;
 	}
 	return a != NIL && list_length(a) == list_length(b);
@@ -706,7 +674,7 @@ bind_columns(MarketoWriter *writer, const WriteRequest *request, const Schema *d
 		Field	   *field = &schema->fields[i];
 		int			found = schema_find(described, field->name);
 		const Field *theirs;
-		bool		key = is_named(keys, field->name);
+		bool		key = list_has_text(keys, field->name);
 
 		if (found < 0)
 			ereport(ERROR,
@@ -734,21 +702,6 @@ bind_columns(MarketoWriter *writer, const WriteRequest *request, const Schema *d
 					errmsg("%s needs its field \"%s\"", writer->what, (char *) lfirst(lc)));
 		writer->keys[writer->nkeys++] = column;
 	}
-}
-
-static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-}
-
-static Owned *
-make_buffer(void)
-{
-	Owned	   *owned = own_in_context(CurrentMemoryContext, free_buffer);
-
-	owned->object = palloc0(sizeof(ByteBuffer));
-	return owned;
 }
 
 RecordWriter *
@@ -781,8 +734,8 @@ marketo_open_writer(ConnectorSession *session, WriteRequest *request)
 	id = schema_find(described, "marketoGUID");
 	writer->id = writer->entity->kind != MARKETO_LEADS && id >= 0 && described->fields[id].key ? "marketoGUID" : "id";
 	writer->scratch = AllocSetContextCreate(CurrentMemoryContext, "appflow Marketo request", ALLOCSET_DEFAULT_SIZES);
-	writer->body = make_buffer();
-	writer->record = make_buffer();
+	writer->body = own_buffer(CurrentMemoryContext);
+	writer->record = own_buffer(CurrentMemoryContext);
 
 	writer->base.schema = request->schema;
 	writer->base.results = schema_create();

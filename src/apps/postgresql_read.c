@@ -52,19 +52,6 @@ typedef struct TableReader
 
 /* ---------- the projection ---------- */
 
-static bool
-list_has_name(List *names, const char *name)
-{
-	ListCell   *cell;
-
-	foreach(cell, names)
-	{
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void
 add_projected(Schema *schema, Relation rel, const TableName *name, const Schema *all,
 			  const char *field_name)
@@ -104,7 +91,7 @@ project(Relation rel, const TableName *name, const ReadRequest *request)
 	{
 		for (int i = 0; i < all->nfields; i++)
 		{
-			if (!list_has_name(request->exclude, all->fields[i].name))
+			if (!list_has_text(request->exclude, all->fields[i].name))
 				add_projected(schema, rel, name, all, all->fields[i].name);
 		}
 	}

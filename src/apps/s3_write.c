@@ -107,13 +107,6 @@ static const struct
 };
 
 static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-	free(object);
-}
-
-static void
 free_json(void *object)
 {
 	json_writer_free((JsonWriter *) object);
@@ -212,12 +205,7 @@ begin_file(S3Writer *writer, S3File *file)
 		file->parquet->object = create_parquet(writer->base.schema);
 	}
 	else if (file->buffer == NULL)
-	{
-		file->buffer = own_in_context(writer->context, free_buffer);
-		file->buffer->object = calloc(1, sizeof(ByteBuffer));
-		if (file->buffer->object == NULL)
-			out_of_memory();
-	}
+		file->buffer = own_buffer(writer->context);
 	if (writer->format.file_type == S3_CSV)
 	{
 		const char **names = field_names(writer->base.schema);

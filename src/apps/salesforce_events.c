@@ -154,19 +154,6 @@ source_of(const char *name)
 	return FROM_PAYLOAD;
 }
 
-static bool
-is_listed(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static Field *
 add_field(EventReader *reader, const char *name, FieldType type)
 {
@@ -242,7 +229,7 @@ make_schema(EventReader *reader, const ReadRequest *request, const Schema *descr
 		const Field *known = &described->fields[i];
 		Field	   *field = NULL;
 
-		if (!is_no_field(known) && !is_listed(request->exclude, known->name))
+		if (!is_no_field(known) && !list_has_text(request->exclude, known->name))
 			field = add_field(reader, known->name, known->type);
 		if (field != NULL)
 		{
@@ -254,10 +241,10 @@ make_schema(EventReader *reader, const ReadRequest *request, const Schema *descr
 	}
 	for (int i = 0; strncmp(reader->bayeux.channel, "/data/", 6) == 0 && i < (int) lengthof(header_fields); i++)
 	{
-		if (!is_listed(request->exclude, header_fields[i].name) && !is_listed(request->exclude, HEADER))
+		if (!list_has_text(request->exclude, header_fields[i].name) && !list_has_text(request->exclude, HEADER))
 			(void) add_field(reader, header_fields[i].name, header_fields[i].type);
 	}
-	if ((described == NULL || schema_find(described, "ReplayId") < 0) && !is_listed(request->exclude, "replayId"))
+	if ((described == NULL || schema_find(described, "ReplayId") < 0) && !list_has_text(request->exclude, "replayId"))
 		(void) add_field(reader, "replayId", FIELD_LONG);
 }
 
@@ -328,7 +315,7 @@ meet_field(EventReader *reader, Batch *batch)
 	int			column = -1;
 
 	/* of the header there are fields already */
-	if (strcmp(name, HEADER) != 0 && !is_listed(reader->exclude, name) && add_field(reader, name, FIELD_STRING) != NULL)
+	if (strcmp(name, HEADER) != 0 && !list_has_text(reader->exclude, name) && add_field(reader, name, FIELD_STRING) != NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(reader->context);
 

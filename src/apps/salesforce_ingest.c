@@ -92,21 +92,6 @@ struct IngestJobs
 	Load		running;		/* its records */
 };
 
-static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-}
-
-static Owned *
-make_buffer(void)
-{
-	Owned	   *owned = own_in_context(CurrentMemoryContext, free_buffer);
-
-	owned->object = palloc0(sizeof(ByteBuffer));
-	return owned;
-}
-
 static const char *
 job_path(const IngestJobs *jobs, const char *rest)
 {
@@ -780,9 +765,9 @@ ingest_begin(SalesforceWriter *writer, bool may_refuse)
 	jobs->writer = writer;
 	jobs->context = CurrentMemoryContext;
 	jobs->scratch = AllocSetContextCreate(CurrentMemoryContext, "appflow Salesforce job", ALLOCSET_DEFAULT_SIZES);
-	jobs->csv = make_buffer();
-	jobs->again = make_buffer();
-	jobs->key = make_buffer();
+	jobs->csv = own_buffer(CurrentMemoryContext);
+	jobs->again = own_buffer(CurrentMemoryContext);
+	jobs->key = own_buffer(CurrentMemoryContext);
 	jobs->names = palloc(sizeof(char *) * Max(writer->ncolumns, 1));
 	for (int i = 0; i < writer->ncolumns; i++)
 		jobs->names[i] = writer->columns[i].name;

@@ -29,19 +29,6 @@
 
 /* ---------- what is read ---------- */
 
-static bool
-is_listed(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Bulk API 2.0 gives neither compound fields nor what is behind links */
 static bool
 bulk_has(const Field *field)
@@ -105,9 +92,9 @@ record_schema(ConnectorSession *session, const ReadRequest *request, const Schem
 	for (int i = 0; request->all_fields && i < described->nfields; i++)
 	{
 		const Field *field = &described->fields[i];
-		bool		asked = is_listed(request->fields, field->name);
+		bool		asked = list_has_text(request->fields, field->name);
 
-		if (field->write_only || (!asked && is_listed(request->exclude, field->name)) ||
+		if (field->write_only || (!asked && list_has_text(request->exclude, field->name)) ||
 			(!asked && api == SALESFORCE_BULK && !bulk_has(field)))
 			continue;
 		(void) add_field(schema, field->name, field);
@@ -139,16 +126,6 @@ record_schema(ConnectorSession *session, const ReadRequest *request, const Schem
 		add_field(schema, name, field)->hidden = request->all_fields;
 	}
 	return schema;
-}
-
-static List *
-names_of(const Schema *schema)
-{
-	List	   *names = NIL;
-
-	for (int i = 0; i < schema->nfields; i++)
-		names = lappend(names, schema->fields[i].name);
-	return names;
 }
 
 /* ---------- values ---------- */
@@ -426,8 +403,8 @@ salesforce_plan_read(ConnectorSession *session, ReadRequest *request)
 
 	for (int i = 0; request->all_fields && i < request->described->nfields; i++)
 	{
-		if (!is_listed(selected, request->described->fields[i].name) &&
-			!is_listed(request->exclude, request->described->fields[i].name))
+		if (!list_has_text(selected, request->described->fields[i].name) &&
+			!list_has_text(request->exclude, request->described->fields[i].name))
 			selected = lappend(selected, request->described->fields[i].name);
 	}
 	query = soql_make(session, request, request->described, selected, api, false);
@@ -457,7 +434,7 @@ salesforce_open_reader(ConnectorSession *session, ReadRequest *request)
 				errhint("Use it in a flow with triggerType Event."));
 	described = request->described != NULL ? request->described : salesforce_describe(session, request->entity);
 	schema = record_schema(session, request, described, api);
-	query = soql_make(session, request, described, names_of(schema), api, true);
+	query = soql_make(session, request, described, schema_names(schema), api, true);
 	if (request->aggregates_taken)
 		schema = aggregate_schema(session, request, described);
 	if (reads_in_bulk(session, request, &query, schema, api))

@@ -59,19 +59,6 @@ fits(const char *text, SalesforceApi api)
 
 /* ---------- what is selected ---------- */
 
-static bool
-is_selected(List *selected, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, selected)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* a part of a compound field is had with the whole */
 static List *
 selection(Soql *soql, List *names)
@@ -86,7 +73,7 @@ selection(Soql *soql, List *names)
 
 		if (field != NULL && salesforce_is_compound(field) && strchr(name, '.') != NULL)
 			name = field->name;
-		if (!is_selected(selected, name))
+		if (!list_has_text(selected, name))
 			selected = lappend(selected, unconstify(char *, name));
 	}
 	return selected == NIL ? list_make1("Id") : selected;

@@ -442,25 +442,6 @@ take_refusal(SalesforceWriter *writer, HttpCall *call, const int *which, int n, 
 	}
 }
 
-/* why an attempt that may have reached Salesforce has no answer */
-static const char *
-silence(const HttpCall *call)
-{
-	switch (call->failure)
-	{
-		case HTTP_TIMEOUT:
-			return "its answer did not come in time";
-		case HTTP_CUT:
-			return "the connection broke before its answer came";
-		case HTTP_TOO_LARGE:
-			return "its answer was too large";
-		case HTTP_BROKEN:
-			return "its answer could not be read";
-		default:
-			return NULL;
-	}
-}
-
 static void
 send_rows(SalesforceWriter *writer, const int *which, int n, int round, const RecordSet *set, const Outcomes *outcomes)
 {
@@ -476,9 +457,9 @@ send_rows(SalesforceWriter *writer, const int *which, int n, int round, const Re
 	if (!http_try_wait(call))
 	{
 		writer->flight = NULL;
-		if (!once || silence(call) == NULL)
+		if (!once || http_silence(call) == NULL)
 			http_raise(call);
-		take_silence(writer, call, silence(call), which, n, set, outcomes);
+		take_silence(writer, call, http_silence(call), which, n, set, outcomes);
 		return;
 	}
 	writer->flight = NULL;

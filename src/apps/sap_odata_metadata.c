@@ -309,19 +309,6 @@ record_paths(const Element *annotation, const char *property)
 	return paths;
 }
 
-static bool
-list_has(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* ---------- fields ---------- */
 
 static const struct
@@ -458,17 +445,17 @@ set_allowances(Field *field, const EdmDocument *document, const Element *schema,
 	bool		scalar = field->type != FIELD_JSON && field->type != FIELD_BINARY;
 
 	if (scalar && allowed->filterable && !xml_attribute_is(property, "sap:filterable", "false") &&
-		!list_has(allowed->not_filterable, field->name))
+		!list_has_text(allowed->not_filterable, field->name))
 		field->filters = filters_of_type(field->type);
 	field->sortable = scalar && allowed->sortable && !xml_attribute_is(property, "sap:sortable", "false") &&
-		!list_has(allowed->not_sortable, field->name);
+		!list_has_text(allowed->not_sortable, field->name);
 	field->incremental = field->filters != 0 &&
 		(field->type == FIELD_DATE || field->type == FIELD_DATETIME || field->type == FIELD_TIMESTAMP);
 	if (computed != NULL && bool_of(computed, true))
 		return;
-	if (!xml_attribute_is(property, "sap:creatable", "false") && !list_has(allowed->not_insertable, field->name))
+	if (!xml_attribute_is(property, "sap:creatable", "false") && !list_has_text(allowed->not_insertable, field->name))
 		field->writes |= WRITES_INSERT | WRITES_UPSERT;
-	if (!field->key && !xml_attribute_is(property, "sap:updatable", "false") && !list_has(allowed->not_updatable, field->name) &&
+	if (!field->key && !xml_attribute_is(property, "sap:updatable", "false") && !list_has_text(allowed->not_updatable, field->name) &&
 		(immutable == NULL || !bool_of(immutable, true)))
 		field->writes |= WRITES_UPDATE | WRITES_UPSERT;
 	field->writes &= allowed->writes;
@@ -506,7 +493,7 @@ add_property(const EdmDocument *document, Schema *schema, const Element *within,
 	field = schema_add(schema, name, type);
 	field->native_type = pstrdup(native);
 	field->not_null = xml_attribute_is(property, "Nullable", "false");
-	field->key = list_has(keys, name);
+	field->key = list_has_text(keys, name);
 	set_facets(field, document, facets, property);
 	set_allowances(field, document, within, owner, property, allowed);
 	label = label_of(document, within, owner, property);

@@ -277,19 +277,6 @@ size_at(const ReadPlan *plan, int64 position)
 	return plan->page_size > 0 ? Min(plan->page_size, plan->limit - position) : plan->limit - position;
 }
 
-static bool
-list_has(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* fields to read: all that the entity has if that is asked for, then those that are named */
 static List *
 fields_of(const ReadRequest *request, const Schema *described)
@@ -299,12 +286,12 @@ fields_of(const ReadRequest *request, const Schema *described)
 
 	for (int i = 0; request->all_fields && i < described->nfields; i++)
 	{
-		if (!list_has(request->exclude, described->fields[i].name))
+		if (!list_has_text(request->exclude, described->fields[i].name))
 			names = lappend(names, described->fields[i].name);
 	}
 	foreach(lc, request->fields)
 	{
-		if (!list_has(names, lfirst(lc)))
+		if (!list_has_text(names, lfirst(lc)))
 			names = lappend(names, lfirst(lc));
 	}
 	return names;
@@ -338,7 +325,7 @@ plan_fields(ReadPlan *plan, const ReadRequest *request, const Schema *described,
 	/* keys tell whether a page is the one that was asked for */
 	for (int i = 0; plan->page_size > 0 && i < described->nfields; i++)
 	{
-		if (described->fields[i].key && !list_has(names, described->fields[i].name))
+		if (described->fields[i].key && !list_has_text(names, described->fields[i].name))
 			names = lappend(names, described->fields[i].name);
 	}
 
@@ -885,7 +872,7 @@ sap_open_reader(ConnectorSession *session, ReadRequest *request)
 		*field = *from;
 		field->name = name;
 		field->hidden = (request->all_fields && schema_find(described, name) < 0) ||
-			(!list_has(request->fields, name) && (!request->all_fields || list_has(request->exclude, name)));
+			(!list_has_text(request->fields, name) && (!request->all_fields || list_has_text(request->exclude, name)));
 	}
 	if (plan->position != NULL && plan->version == ODATA_V4)
 		odata_delta_init(&reader->delta, reader->schema, &paths);

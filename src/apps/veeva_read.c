@@ -41,19 +41,6 @@ static const char *const version_fields[] = {
 
 /* ---------- what is read ---------- */
 
-static bool
-is_listed(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static Field *
 add_field(Schema *schema, const Field *like)
 {
@@ -96,7 +83,7 @@ record_schema(ConnectorSession *session, const ReadRequest *request, const Schem
 	{
 		const Field *field = &described->fields[i];
 
-		if (is_listed(request->fields, field->name) || !is_listed(request->exclude, field->name))
+		if (list_has_text(request->fields, field->name) || !list_has_text(request->exclude, field->name))
 			(void) add_field(schema, field);
 	}
 	foreach(lc, request->fields)
@@ -140,16 +127,6 @@ record_schema(ConnectorSession *session, const ReadRequest *request, const Schem
 			add_field(schema, &described->fields[found])->hidden = true;
 	}
 	return schema;
-}
-
-static List *
-names_of(const Schema *schema)
-{
-	List	   *names = NIL;
-
-	for (int i = 0; i < schema->nfields; i++)
-		names = lappend(names, schema->fields[i].name);
-	return names;
 }
 
 /* ---------- values ---------- */
@@ -412,7 +389,7 @@ veeva_plan_read(ConnectorSession *session, ReadRequest *request)
 	{
 		char	   *name = request->described->fields[i].name;
 
-		if (!is_listed(selected, name) && !is_listed(request->exclude, name))
+		if (!list_has_text(selected, name) && !list_has_text(request->exclude, name))
 			selected = lappend(selected, name);
 	}
 	return psprintf("POST /query: %s", veeva_query(request, request->described, selected).text);
@@ -436,7 +413,7 @@ veeva_open_reader(ConnectorSession *session, ReadRequest *request)
 	if (described == NULL)
 		described = session->connector->describe_entity(session, request->entity);
 	schema = record_schema(session, request, described);
-	query = veeva_query(request, described, names_of(schema));
+	query = veeva_query(request, described, schema_names(schema));
 	reader->session = session;
 	reader->schema = schema;
 	reader->what = psprintf("entity \"%s\"", request->entity);

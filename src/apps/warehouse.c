@@ -51,12 +51,6 @@ free_json(void *object)
 }
 
 static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-}
-
-static void
 out_of_memory(void)
 {
 	ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
@@ -483,8 +477,7 @@ warehouse_open_writer(ConnectorSession *session, WriteRequest *request, const Wa
 	}
 	writer->json = own_in_context(context, free_json);
 	writer->json->object = json_writer_create(names, types, schema->nfields);
-	writer->buffer = own_in_context(context, free_buffer);
-	writer->buffer->object = palloc0(sizeof(ByteBuffer));
+	writer->buffer = own_buffer(context);
 	if (writer->json->object == NULL)
 		out_of_memory();
 	writer->base.schema = schema;

@@ -343,29 +343,17 @@ append_body(ByteBuffer *out, const JsonTree *tree, const ManifestValues *values)
 	return true;
 }
 
-static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-	free(object);
-}
-
 /* the body, in the context of the call */
 static void
 set_body(HttpCall *call, const ManifestCall *spec, const ManifestValues *values)
 {
-	Owned	   *owned = own_in_context(call->context, free_buffer);
-	ByteBuffer *out = calloc(1, sizeof(ByteBuffer));
+	ByteBuffer *out = own_buffer(call->context)->object;
 
-	owned->object = out;
-	if (out != NULL)
-	{
-		if (spec->body != NULL)
-			(void) append_body(out, spec->body, values);
-		else
-			buffer_append_string(out, add_parameters("", &spec->form, values, NIL, true));
-	}
-	if (out == NULL || out->failed)
+	if (spec->body != NULL)
+		(void) append_body(out, spec->body, values);
+	else
+		buffer_append_string(out, add_parameters("", &spec->form, values, NIL, true));
+	if (out->failed)
 		ereport(ERROR,
 				errcode(ERRCODE_OUT_OF_MEMORY),
 				errmsg("out of memory"));

@@ -53,19 +53,6 @@ manifest_base_path(const Field *field)
 	return pnstrdup(path, strcspn(path, "["));
 }
 
-static bool
-has_name(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* a field that leads into a nested value of one that is described; NULL: there is none */
 static Field *
 add_nested(Schema *schema, const Schema *described, const char *name)
@@ -143,7 +130,7 @@ select_fields(ConnectorSession *session, const ReadRequest *request, ReadPlan *p
 	{
 		const Field *field = &described->fields[i];
 
-		if (!field->write_only && !has_name(request->exclude, field->name) && schema_find(plan->schema, field->name) < 0)
+		if (!field->write_only && !list_has_text(request->exclude, field->name) && schema_find(plan->schema, field->name) < 0)
 			add_copy(plan->schema, field);
 	}
 	plan->discover = request->all_fields && plan->entity->sample > 0 && !request->need_types;
@@ -153,7 +140,7 @@ select_fields(ConnectorSession *session, const ReadRequest *request, ReadPlan *p
 static void
 note_path(List **paths, const char *path)
 {
-	if (!has_name(*paths, path))
+	if (!list_has_text(*paths, path))
 		*paths = lappend(*paths, unconstify(char *, path));
 }
 
@@ -651,19 +638,6 @@ is_settled(const ReadRequest *request, const ManifestSettled *settled)
 	return false;
 }
 
-static bool
-has_text(List *texts, const char *text)
-{
-	ListCell   *lc;
-
-	foreach(lc, texts)
-	{
-		if (strcmp(lfirst(lc), text) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* whether a field is wanted that the way does not tell */
 static bool
 is_lacking(const ReadRequest *request, const ManifestTexts *lacks)
@@ -672,8 +646,8 @@ is_lacking(const ReadRequest *request, const ManifestTexts *lacks)
 	{
 		ListCell   *lc;
 
-		if (has_text(request->fields, lacks->items[i]) ||
-			(request->all_fields && !has_text(request->exclude, lacks->items[i])))
+		if (list_has_text(request->fields, lacks->items[i]) ||
+			(request->all_fields && !list_has_text(request->exclude, lacks->items[i])))
 			return true;
 		foreach(lc, request->filters)
 		{

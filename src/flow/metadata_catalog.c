@@ -172,25 +172,12 @@ make_columns(const Registration *registration)
 	return columns;
 }
 
-static bool
-has_key(List *keys, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, keys)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static List *
 add_key(const Registration *registration, List *keys, const char *name)
 {
 	char	   *key = lower(name);
 
-	while (has_column(registration->columns, key) || has_key(keys, key))
+	while (has_column(registration->columns, key) || list_has_text(keys, key))
 		key = psprintf(KEY_PREFIX "%s", key);
 	return lappend(keys, key);
 }

@@ -16,12 +16,6 @@
 /* bytes gathered before they go to the store */
 #define OUTCOME_CHUNK (64 * 1024)
 
-static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-}
-
 OutcomeFile *
 outcome_file_create(ObjectStore *store, const char *bucket, const char *prefix,
 					const char *flow_name, const char *execution_id, const char *name)
@@ -34,8 +28,7 @@ outcome_file_create(ObjectStore *store, const char *bucket, const char *prefix,
 	file->execution_id = execution_id;
 	file->key = psprintf("%s%s%s/%s/%s", length > 0 ? prefix : "",
 						 length > 0 && prefix[length - 1] != '/' ? "/" : "", flow_name, execution_id, name);
-	file->buffer = own_in_context(CurrentMemoryContext, free_buffer);
-	file->buffer->object = palloc0(sizeof(ByteBuffer));
+	file->buffer = own_buffer(CurrentMemoryContext);
 	return file;
 }
 

@@ -476,6 +476,24 @@ http_wait(HttpCall *call)
 		http_raise(call);
 }
 
+const char *
+http_silence(const HttpCall *call)
+{
+	switch (call->failure)
+	{
+		case HTTP_TIMEOUT:
+			return "its answer did not come in time";
+		case HTTP_CUT:
+			return "the connection broke before its answer came";
+		case HTTP_TOO_LARGE:
+			return "its answer was too large";
+		case HTTP_BROKEN:
+			return "its answer could not be read";
+		default:
+			return NULL;
+	}
+}
+
 char *
 http_find_address(const char *host, const char *port, const char *shown)
 {

@@ -210,6 +210,12 @@ extern bool http_try_read(HttpCall *call, char *buffer, size_t size, size_t *len
 /* What is there of the body: all of it with whole or a status >= 400. */
 extern const char *http_body(HttpCall *call, size_t *length);
 
+/*
+ * Why a call that may have reached the service has no answer, in words that follow a
+ * comma or a colon; NULL: it has one, or has not reached it.
+ */
+extern const char *http_silence(const HttpCall *call);
+
 /* Raise the error for call->failure. */
 pg_noreturn extern void http_raise(HttpCall *call);
 

@@ -27,12 +27,6 @@
 
 PG_FUNCTION_INFO_V1(appflow_read_events);
 
-static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-}
-
 /* a record as an object of what is not null */
 static Datum
 event_jsonb(ByteBuffer *text, const Schema *schema, Batch *batch, uint32 row)
@@ -125,8 +119,7 @@ appflow_read_events(PG_FUNCTION_ARGS)
 				appflow_error(WF_UNSUPPORTED),
 				errmsg("connector type \"%s\" has no events", profile->connector_type));
 	batch = batch_create(reader->schema->nfields);
-	buffer = own_in_context(CurrentMemoryContext, free_buffer);
-	buffer->object = palloc0(sizeof(ByteBuffer));
+	buffer = own_buffer(CurrentMemoryContext);
 	rows = AllocSetContextCreate(CurrentMemoryContext, "appflow events", ALLOCSET_DEFAULT_SIZES);
 	while (left > 0)
 	{

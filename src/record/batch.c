@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "codec/json_reader.h"
 #include "record/record.h"
 #include "utils/memutils.h"
 
@@ -59,6 +60,24 @@ batch_add_column(Batch *batch)
 	batch->columns[batch->ncolumns] =
 		MemoryContextAllocZero(batch->context, sizeof(Cell) * BATCH_ROWS);
 	return batch->ncolumns++;
+}
+
+void
+batch_add_found(Batch *batch, Schema *schema, struct JsonReader *reader)
+{
+	size_t		length;
+	const char *found = json_reader_new_field(reader, &length);
+	char	   *name = pnstrdup(found, length);
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(schema));
+
+	(void) schema_add(schema, name, FIELD_STRING);
+	(void) batch_add_column(batch);
+	MemoryContextSwitchTo(old);
+	if (!json_reader_add_field(reader, name, length))
+		ereport(ERROR,
+				errcode(ERRCODE_OUT_OF_MEMORY),
+				errmsg("out of memory"));
+	pfree(name);
 }
 
 /* Forget the rows and all text made for them. */

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "codec/buffer.h"
 #include "record/record.h"
 #include "utils/memutils.h"
 
@@ -44,4 +45,19 @@ own_release(Owned *owned)
 	owned->object = NULL;
 	if (object != NULL)
 		owned->free_object(object);
+}
+
+static void
+free_buffer(void *object)
+{
+	buffer_free((ByteBuffer *) object);
+}
+
+Owned *
+own_buffer(MemoryContext context)
+{
+	Owned	   *owned = own_in_context(context, free_buffer);
+
+	owned->object = MemoryContextAllocZero(context, sizeof(ByteBuffer));
+	return owned;
 }

@@ -76,6 +76,12 @@ extern Field *schema_add(Schema *schema, const char *name, FieldType type);
 /* index of the field of that exact name, or -1 */
 extern int	schema_find(const Schema *schema, const char *name);
 
+/* the names of all fields, which are not copied */
+extern List *schema_names(const Schema *schema);
+
+/* whether a list of char * has a text */
+extern bool list_has_text(const List *texts, const char *text);
+
 /*
  * The field type that a native or AppFlow type name stands for ("String",
  * "picklist", "BigDecimal", "timestamp with time zone", ...; letter case does
@@ -111,6 +117,13 @@ typedef struct Batch
 
 extern Batch *batch_create(int ncolumns);
 extern int	batch_add_column(Batch *batch); /* returns its index */
+
+/*
+ * The reader has come to a member that the schema does not have: it becomes a field, in
+ * the schema's own memory context, and a column.
+ */
+struct JsonReader;
+extern void batch_add_found(Batch *batch, Schema *schema, struct JsonReader *reader);
 extern void batch_reset(Batch *batch);
 
 /* arena_alloc() and arena_copy() that raise an error when memory is out */
@@ -335,5 +348,8 @@ typedef struct Owned
 
 extern Owned *own_in_context(MemoryContext context, void (*free_object) (void *object));
 extern void own_release(Owned *owned);
+
+/* an empty ByteBuffer */
+extern Owned *own_buffer(MemoryContext context);
 
 #endif							/* APPFLOW_RECORD_H */

@@ -16,15 +16,8 @@
 struct RecordText
 {
 	const Schema *schema;
-	ByteBuffer	buffer;
-	Owned	   *owned;			/* frees what the buffer holds */
+	Owned	   *buffer;
 };
-
-static void
-free_buffer(void *object)
-{
-	buffer_free((ByteBuffer *) object);
-}
 
 RecordText *
 record_text_create(const Schema *schema)
@@ -32,15 +25,14 @@ record_text_create(const Schema *schema)
 	RecordText *text = palloc0(sizeof(RecordText));
 
 	text->schema = schema;
-	text->owned = own_in_context(CurrentMemoryContext, free_buffer);
-	text->owned->object = &text->buffer;
+	text->buffer = own_buffer(CurrentMemoryContext);
 	return text;
 }
 
 char *
 record_text(RecordText *text, const RecordSet *set, uint32 row, size_t *length)
 {
-	ByteBuffer *out = &text->buffer;
+	ByteBuffer *out = text->buffer->object;
 
 	buffer_reset(out);
 	buffer_append_char(out, '{');

@@ -225,6 +225,29 @@ schema_find(const Schema *schema, const char *name)
 	return -1;
 }
 
+List *
+schema_names(const Schema *schema)
+{
+	List	   *names = NIL;
+
+	for (int i = 0; i < schema->nfields; i++)
+		names = lappend(names, schema->fields[i].name);
+	return names;
+}
+
+bool
+list_has_text(const List *texts, const char *text)
+{
+	ListCell   *lc;
+
+	foreach(lc, texts)
+	{
+		if (strcmp(lfirst(lc), text) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Split a type's name into its lower-case base ("numeric", "timestamp with
  * time zone"), its modifiers, and whether it is an array.  False if it is not
