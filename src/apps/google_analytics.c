@@ -443,8 +443,8 @@ describe_views(Schema *schema, Jsonb *columns)
 	}
 }
 
-Schema *
-google_describe(ConnectorSession *session, const char *entity)
+static Schema *
+describe(ConnectorSession *session, const char *entity)
 {
 	Schema	   *schema = schema_create();
 	char	   *what = psprintf("entity \"%s\"", entity);
@@ -478,7 +478,7 @@ plan_read(ConnectorSession *session, ReadRequest *request)
 static RecordReader *
 open_reader(ConnectorSession *session, ReadRequest *request)
 {
-	const Schema *described = request->described != NULL ? request->described : google_describe(session, request->entity);
+	const Schema *described = request->described != NULL ? request->described : describe(session, request->entity);
 
 	return google_open_report(session, google_report(request, described, false), request->limit_hint);
 }
@@ -486,7 +486,7 @@ open_reader(ConnectorSession *session, ReadRequest *request)
 const Connector google_analytics_connector = {
 	.type = "Googleanalytics",
 	.list_entities = list_entities,
-	.describe_entity = google_describe,
+	.describe_entity = describe,
 	.plan_read = plan_read,
 	.open_reader = open_reader,
 	.grouping = true,

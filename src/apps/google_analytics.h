@@ -52,8 +52,6 @@ pg_noreturn extern void google_fail(ConnectorSession *session, HttpCall *call, c
 /* Is the entity a view?  Raises an error if it is neither that nor a property. */
 extern bool google_is_view(const char *entity);
 
-extern Schema *google_describe(ConnectorSession *session, const char *entity);
-
 extern GoogleKind google_kind(const Field *field);
 
 /* digits of a dimension that is a date or a time: 8, 10 or 12; 0: it is none */

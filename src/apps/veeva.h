@@ -73,9 +73,6 @@ typedef struct VeevaQuery
 	List	   *lists;			/* of VeevaListFilter *: taken, for the reader to see to */
 } VeevaQuery;
 
-/* Does Vault pass only the beginning of the field's value on, unless asked for all of it? */
-extern const char *veeva_whole_function(const Field *field);
-
 /*
  * The query for a request whose entity is described; sets taken of its filters, and
  * order_taken and limit_taken.  selected (of char *) are names of fields.  Conditions

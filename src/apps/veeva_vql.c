@@ -79,8 +79,9 @@ typedef struct Condition
 
 static Pushed condition(Vql *vql, const Filter *filter, StringInfo out);
 
-const char *
-veeva_whole_function(const Field *field)
+/* Does Vault pass only the beginning of the field's value on, unless asked for all of it? */
+static const char *
+whole_function(const Field *field)
 {
 	if (field->native_type == NULL)
 		return NULL;
@@ -541,7 +542,7 @@ append_selection(StringInfo out, const Schema *described, List *selected)
 	{
 		const char *name = lfirst(lc);
 		const Field *field = find_field(described, name);
-		const char *whole = field == NULL ? NULL : veeva_whole_function(field);
+		const char *whole = field == NULL ? NULL : whole_function(field);
 
 		appendStringInfoString(out, foreach_current_index(lc) > 0 ? ", " : "SELECT ");
 		if (whole != NULL)

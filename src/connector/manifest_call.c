@@ -413,9 +413,10 @@ manifest_make_call(ConnectorSession *session, const ManifestCall *spec, const Ma
 				 spec, values);
 }
 
-HttpCall *
-manifest_link_call(ConnectorSession *session, const ManifestCall *spec, const ManifestValues *values,
-				   const char *link, HttpCall *from)
+/* A call for a link that the application gave: a whole URL, or a path of the host. */
+static HttpCall *
+link_call(ConnectorSession *session, const ManifestCall *spec, const ManifestValues *values, const char *link,
+		  HttpCall *from)
 {
 	char	   *url = url_resolve(from->url, link);
 
@@ -689,7 +690,7 @@ call_next(Pager *pager, HttpCall *from)
 
 	set_place(pager);
 	if (kind == PAGING_LINK || kind == PAGING_LINK_HEADER)
-		return reading(pager, manifest_link_call(pager->session, &pager->read->call, pager->values, pager->cursor, from));
+		return reading(pager, link_call(pager->session, &pager->read->call, pager->values, pager->cursor, from));
 	return reading(pager, manifest_make_call(pager->session, &pager->read->call, pager->values, TURN_NEXT, pager->extra));
 }
 
@@ -829,8 +830,8 @@ pager_next(Pager *pager, const PageFacts *facts)
 	/* the application shows nothing of that page: its key is not known */
 	if (kind == PAGING_KEY && facts->records == 0)
 		return paging->link_tells ?
-			manifest_link_call(pager->session, &pager->read->call, pager->values,
-							   next_link(http_response_header(facts->call, "Link")), facts->call) : NULL;
+			link_call(pager->session, &pager->read->call, pager->values,
+					  next_link(http_response_header(facts->call, "Link")), facts->call) : NULL;
 	next = next_cursor(pager, facts);
 	if (kind == PAGING_KEY && (next == NULL || next[0] == '\0'))
 		ereport(ERROR,

@@ -121,10 +121,6 @@ typedef enum CallTurn
 extern HttpCall *manifest_make_call(ConnectorSession *session, const ManifestCall *call, const ManifestValues *values,
 									CallTurn turn, List *extra);
 
-/* A call for a link that the application gave: a whole URL, or a path of the host. */
-extern HttpCall *manifest_link_call(ConnectorSession *session, const ManifestCall *call, const ManifestValues *values,
-									const char *link, HttpCall *from);
-
 /* method and URL as they would be sent, for EXPLAIN */
 extern char *manifest_show_call(ConnectorSession *session, const ManifestCall *call, const ManifestValues *values,
 								List *extra);
@@ -241,9 +237,6 @@ extern char *manifest_plan_read(ConnectorSession *session, ReadRequest *request)
 
 /* filters that the application evaluates, exactly or not, for a field: bits */
 extern uint32 manifest_filters(const ManifestEntity *entity, const char *field, FieldType type);
-
-/* where the application has a field: its path, without what selects an element of an array */
-extern char *manifest_base_path(const Field *field);
 
 /* ---------- manifest_cells.c ---------- */
 

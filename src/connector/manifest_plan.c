@@ -45,8 +45,9 @@ joined(List *texts, const char *separator)
 	return out.data;
 }
 
-char *
-manifest_base_path(const Field *field)
+/* where the application has a field: its path, without what selects an element of an array */
+static char *
+base_path(const Field *field)
 {
 	const char *path = field->path != NULL ? field->path : field->name;
 
@@ -161,13 +162,13 @@ field_list(const ReadPlan *plan)
 		const Field *field = &plan->schema->fields[i];
 
 		if (!is_constant(plan->entity, field->name))
-			note_path(&paths, manifest_base_path(field));
+			note_path(&paths, base_path(field));
 	}
 	for (int i = 0; i < read->distinct.count; i++)
 	{
 		int			found = schema_find(plan->described, read->distinct.items[i]);
 
-		note_path(&paths, found < 0 ? read->distinct.items[i] : manifest_base_path(&plan->described->fields[found]));
+		note_path(&paths, found < 0 ? read->distinct.items[i] : base_path(&plan->described->fields[found]));
 	}
 	if (read->paging.kind == PAGING_KEY)
 		note_path(&paths, read->paging.next);
