@@ -13,13 +13,8 @@ $app->control('seed', { prospects => 3500, lists => 40, 'list-memberships' => 90
 $app->profile('unit', { accessToken => 'planted-pardot' }, \%unit);
 
 sub outcome { return AppflowTest::RestApps::outcome(@_); }
-sub table
-{
-	my ($entity, $fields, $columns, %args) = @_;
-	my $run = $app->pull($args{profile} || 'unit', $entity, $fields, table => $columns, %args);
-	$run->{table} = 'public.table' . $app->{flows}{number};
-	return $run;
-}
+sub table { return $app->into_table('unit', @_); }
+sub fails { return $app->fails('unit', @_); }
 
 # ---------------------------------------------------------------- what there is
 
@@ -101,14 +96,6 @@ foreach my $kind ('throttle?n=1&match=idGreaterThan=1000', 'fault?kind=status=50
 
 # ---------------------------------------------------------------- what goes wrong
 
-sub fails
-{
-	my ($name, $pattern, $entity, $fields, %args) = @_;
-	my $run = table($entity, $fields, join(', ', map { qq("$_" text) } @$fields), %args);
-	like(($run->{status} // 'refused') . ': ' . ($run->{refused} // $run->{message} // ''), $pattern, $name) or diag(AppflowTest::RestApps::told($run));
-	is($app->sql("SELECT count(*) FROM $run->{table}"), 0, '... and nothing is half done');
-	$app->control('reset');
-}
 $app->profile('wrong', { accessToken => 'planted-wrong' }, \%unit);
 fails('a wrong token', qr/^Error: .*184.*access_token is invalid/s, 'lists', ['id'], profile => 'wrong');
 like($app->error_of("SELECT appflow.describe_connector_entity('{\"connectorProfileName\": \"wrong\", \"connectorEntityName\": \"prospects\"}')"), qr/^WF401: .*access_token is invalid/s, 'fields with it');

@@ -12,13 +12,8 @@ $app->control('seed', { problems => 1700, events => 40, metrics => 30, entities 
 $app->profile('environment', { apiToken => 'dt0c01.PLANTED' });
 
 sub outcome { return AppflowTest::RestApps::outcome(@_); }
-sub table
-{
-	my ($entity, $fields, $columns, %args) = @_;
-	my $run = $app->pull($args{profile} || 'environment', $entity, $fields, table => $columns, %args);
-	$run->{table} = 'public.table' . $app->{flows}{number};
-	return $run;
-}
+sub table { return $app->into_table('environment', @_); }
+sub fails { return $app->fails('environment', @_); }
 
 # ---------------------------------------------------------------- what there is
 
@@ -132,14 +127,6 @@ foreach my $kind ('throttle?n=1&match=nextPageKey', 'fault?kind=status=503&match
 
 # ---------------------------------------------------------------- what goes wrong
 
-sub fails
-{
-	my ($name, $pattern, $entity, $fields, %args) = @_;
-	my $run = table($entity, $fields, join(', ', map { qq("$_" text) } @$fields), %args);
-	like(($run->{status} // 'refused') . ': ' . ($run->{refused} // $run->{message} // ''), $pattern, $name) or diag(AppflowTest::RestApps::told($run));
-	is($app->sql("SELECT count(*) FROM $run->{table}"), 0, '... and nothing is half done');
-	$app->control('reset');
-}
 $app->profile('wrong', { apiToken => 'dt0c01.PLANTED-WRONG' });
 fails('a wrong token', qr/^Error: .*Token Authentication failed/s, 'problems', ['problemId'], profile => 'wrong');
 like($app->error_of("SELECT appflow.list_connector_entities('{\"connectorProfileName\": \"wrong\", \"entitiesPath\": \"entities\"}')"), qr/^WF401: .*Token Authentication failed/s, 'a list with it');

@@ -12,13 +12,8 @@ $app->control('seed', { computers => 1720, policies => 12, intrusionpreventionru
 $app->profile('manager', { apiSecretKey => 'planted-trend' }, { instanceUrl => $app->{url} });
 
 sub outcome { return AppflowTest::RestApps::outcome(@_); }
-sub table
-{
-	my ($entity, $fields, $columns, %args) = @_;
-	my $run = $app->pull($args{profile} || 'manager', $entity, $fields, table => $columns, %args);
-	$run->{table} = 'public.table' . $app->{flows}{number};
-	return $run;
-}
+sub table { return $app->into_table('manager', @_); }
+sub fails { return $app->fails('manager', @_); }
 
 # ---------------------------------------------------------------- what there is
 
@@ -74,14 +69,6 @@ foreach my $kind ('throttle?n=1&skip=2&match=computers', 'fault?kind=status=503&
 
 # ---------------------------------------------------------------- what goes wrong
 
-sub fails
-{
-	my ($name, $pattern, $entity, $fields, %args) = @_;
-	my $run = table($entity, $fields, join(', ', map { qq("$_" text) } @$fields), %args);
-	like(($run->{status} // 'refused') . ': ' . ($run->{refused} // $run->{message} // ''), $pattern, $name) or diag(AppflowTest::RestApps::told($run));
-	is($app->sql("SELECT count(*) FROM $run->{table}"), 0, '... and nothing is half done');
-	$app->control('reset');
-}
 $app->profile('wrong', { apiSecretKey => 'planted-wrong' });
 fails('a wrong key', qr/^(Error|refused): .*Authentication required/s, 'policies', ['ID'], profile => 'wrong');
 like($app->error_of("SELECT appflow.describe_connector_entity('{\"connectorProfileName\": \"wrong\", \"connectorEntityName\": \"roles\"}')"), qr/^WF401: .*Authentication required/s, 'fields with it');

@@ -12,13 +12,8 @@ $app->control('seed', { logs => 3400, events => 20, audit => 5, monitors => 2100
 $app->profile('organization', { apiKey => 'planted-api', applicationKey => 'planted-application' });
 
 sub outcome { return AppflowTest::RestApps::outcome(@_); }
-sub table
-{
-	my ($entity, $fields, $columns, %args) = @_;
-	my $run = $app->pull($args{profile} || 'organization', $entity, $fields, table => $columns, %args);
-	$run->{table} = 'public.table' . $app->{flows}{number};
-	return $run;
-}
+sub table { return $app->into_table('organization', @_); }
+sub fails { return $app->fails('organization', @_); }
 
 # ---------------------------------------------------------------- what there is
 
@@ -132,14 +127,6 @@ is(outcome($run), 'Successful 3400 0', 'a search that was given up halfway is re
 
 # ---------------------------------------------------------------- what goes wrong
 
-sub fails
-{
-	my ($name, $pattern, $entity, $fields, %args) = @_;
-	my $run = table($entity, $fields, join(', ', map { qq("$_" text) } @$fields), %args);
-	like(($run->{status} // 'refused') . ': ' . ($run->{refused} // $run->{message} // ''), $pattern, $name) or diag(AppflowTest::RestApps::told($run));
-	is($app->sql("SELECT count(*) FROM $run->{table}"), 0, '... and nothing is half done');
-	$app->control('reset');
-}
 $app->control('set', { timeouts => 1000 });
 fails('a search that is always given up', qr/^Error: .*timeout/s, 'logs', ['id']);
 $app->control('set', { timeouts => 0 });

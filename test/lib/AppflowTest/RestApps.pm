@@ -15,6 +15,7 @@ use HTTP::Tiny;
 use JSON::PP ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More;
 
 my $clusters = 0;
 my $json = JSON::PP->new->canonical->utf8->allow_nonref;
@@ -179,6 +180,26 @@ sub outcome
 	my ($run) = @_;
 	return "refused: $run->{refused}" if defined $run->{refused};
 	return join ' ', $run->{status}, $run->{processed} // 0, $run->{failed} // 0;
+}
+
+# a pull into a new table with such columns, which the result names; by $profile, if not by another
+sub into_table
+{
+	my ($self, $profile, $entity, $fields, $columns, %args) = @_;
+	my $run = $self->pull($args{profile} || $profile, $entity, $fields, table => $columns, %args);
+	$run->{table} = 'public.table' . $self->{flows}{number};
+	return $run;
+}
+
+# a pull that is refused or ends in an error, with such words, and leaves nothing
+sub fails
+{
+	my ($self, $profile, $name, $pattern, $entity, $fields, %args) = @_;
+	my $run = $self->into_table($profile, $entity, $fields, join(', ', map { qq("$_" text) } @$fields), %args);
+	like(($run->{status} // 'refused') . ': ' . ($run->{refused} // $run->{message} // ''), $pattern, $name) or diag(told($run));
+	is($self->sql("SELECT count(*) FROM $run->{table}"), 0, '... and nothing is half done');
+	$self->control('reset');
+	return;
 }
 
 # all of it but the data
